@@ -1,0 +1,1 @@
+//! The service: wallets, phones, operators, settlement, console.

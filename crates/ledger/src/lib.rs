@@ -1,0 +1,1 @@
+//! Double entry: pending, post, void, settlement days; a log that anyone can add up.

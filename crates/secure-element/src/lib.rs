@@ -1,0 +1,1 @@
+//! A software secure element and a software plastic card.

@@ -1,0 +1,1 @@
+//! A validator: selection, PSAM, fares, deny list, tearing recovery, offline batches.

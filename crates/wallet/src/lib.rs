@@ -1,0 +1,1 @@
+//! The reference wallet: knows the centre only through its public API.
