@@ -1,2 +1,34 @@
-//! The project's own chores.
-fn main() {}
+//! The project's own chores, in Rust so that they run wherever Rust does: `cargo xtask help`.
+
+#![allow(clippy::print_stdout)] // a chore talks to the person who runs it
+
+mod steps;
+mod tidy;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask test [--install]   format, lints, all tests, docs, licences; installs missing tools with --install or CI=true
+cargo xtask setup              installs the optional tools that the tests use
+cargo xtask tidy               checks the map, the sizes and the headers alone
+
+Exit codes: 0 all well, 1 something is wrong, 2 bad use.";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["test"] => steps::test(std::env::var("CI").is_ok_and(|ci| ci == "true")),
+        ["test", "--install"] => steps::test(true),
+        ["setup"] => steps::setup(),
+        ["tidy"] => steps::tidy(),
+        ["help" | "--help" | "-h"] | [] => {
+            println!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            println!("unknown chore `{}`\n\n{HELP}", words.join(" "));
+            ExitCode::from(2)
+        }
+    }
+}
