@@ -276,7 +276,9 @@ mod tests {
 
     #[test]
     fn the_four_cases_survive_the_wire() {
-        for hex in ["00A40000", "805C000204", "0084000000", "8052000001FF", "805000020B01000010000011223344551000"] {
+        for hex in
+            ["00A40000", "805C000204", "0084000000", "8052000001FF", "805000020B01000010000011223344551000"]
+        {
             let Ok(bytes) = hex::decode(hex) else { panic!("{hex}") };
             match Apdu::parse(&bytes) {
                 Ok(apdu) => assert_eq!(apdu.to_bytes(), bytes),

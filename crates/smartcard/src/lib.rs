@@ -1,8 +1,15 @@
 //! What all chip cards share: APDUs, TLV, status words; GlobalPlatform commands and the secure channel SCP02;
 //! readers as a [`Channel`].
+//!
+//! Invariant: sans-I/O but for [`vpcd`], which is handed its stream; a command's two directions are one type.
 
 mod apdu;
 mod channel;
+pub mod gp;
+pub mod tlv;
+mod transcript;
+pub mod vpcd;
 
 pub use apdu::{Apdu, ApduError, Command, Response, Status};
 pub use channel::{Channel, ChannelError};
+pub use transcript::Transcript;
