@@ -1,0 +1,168 @@
+//! Phone models (机型): the secure element in the phone, who holds its keys, and what is already on it.
+//!
+//! Standard: GlobalPlatform Card Specification and its Amendment C (globalplatform.md 1.2, 1.4, 1.6, 2).
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::shelf::{Problems, Record};
+use super::source::{Problem, Source};
+use super::text::{self, Name};
+use crate::number::NumberError;
+
+/// A phone model.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Phone {
+    /// The file's name: `oppo-find7`.
+    #[serde(skip)]
+    pub id: String,
+    /// Who makes it.
+    pub maker: Name,
+    /// What it is called.
+    pub model: Name,
+    /// Its NFC chip, for people.
+    pub nfc_controller: String,
+    /// Its secure element.
+    pub element: ElementFacts,
+    /// Fields of this file that are assumptions, not facts.
+    #[serde(default)]
+    pub assumed: Vec<String>,
+    /// Where the facts are from.
+    #[serde(default)]
+    pub source: String,
+}
+
+/// What the TSM must know of a secure element (安全模块).
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ElementFacts {
+    /// Whose operating system it runs.
+    pub vendor: ElementVendor,
+    /// Issuer security domain.
+    #[serde(deserialize_with = "text::parsed")]
+    pub isd_aid: Aid,
+    /// Secure channel of the issuer security domain.
+    pub scp: Scp,
+    /// How the element's keys follow from the maker's.
+    pub key_scheme: KeyScheme,
+    /// Version of those keys.
+    pub key_version: u8,
+    /// Name of the maker's key set; the keys themselves are the key service's business.
+    pub keys: String,
+    /// Package that security domains are made from.
+    #[serde(deserialize_with = "text::parsed")]
+    pub ssd_package: Aid,
+    /// Module of that package.
+    #[serde(deserialize_with = "text::parsed")]
+    pub ssd_module: Aid,
+    /// Package of the purse application.
+    #[serde(deserialize_with = "text::parsed")]
+    pub purse_package: Aid,
+    /// Module of that package.
+    #[serde(deserialize_with = "text::parsed")]
+    pub purse_module: Aid,
+    /// Whether it has the contactless registry service (CRS) that activates a card.
+    pub crs: bool,
+    /// Room for cards.
+    pub free_bytes: u32,
+    /// The longest command that reaches the element whole, in bytes of data.
+    pub max_apdu: u8,
+    /// Who may manage its contents.
+    pub management: Management,
+}
+
+/// Whose operating system a secure element runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)] // the names say it
+pub enum ElementVendor {
+    Nxp,
+    Oberthur,
+}
+
+/// Secure channel protocol and option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+pub enum Scp {
+    /// SCP02, option 15.
+    #[serde(rename = "scp02-15")]
+    Scp02I15,
+}
+
+/// How an element's keys follow from the maker's keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyScheme {
+    /// They are the maker's keys.
+    None,
+    /// VISA2 diversification.
+    Visa2,
+    /// EMV CPS diversification.
+    Emv,
+}
+
+/// Who manages the element's contents (GlobalPlatform's modes in TSM talk).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Management {
+    /// The issuer's TSM does all, through the issuer security domain.
+    Simple,
+    /// Ours, with a token for each step.
+    Delegated,
+    /// Ours, inside our own security domain.
+    Authorized,
+}
+
+/// Application identifier: 5 to 16 bytes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Aid(Vec<u8>);
+
+impl Aid {
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl FromStr for Aid {
+    type Err = NumberError;
+    fn from_str(text: &str) -> Result<Self, NumberError> {
+        let bytes = hex::decode(text).ok().filter(|bytes| (5..=16).contains(&bytes.len()));
+        bytes.map(Aid).ok_or_else(|| NumberError::new(text, "an AID", "5 to 16 bytes in hex"))
+    }
+}
+
+impl fmt::Display for Aid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode_upper(&self.0))
+    }
+}
+
+impl fmt::Debug for Aid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Aid({self})")
+    }
+}
+
+impl Record for Phone {
+    const FOLDER: &'static str = "phones";
+
+    fn read(source: &Source<'_>) -> Result<Self, Problem> {
+        source.read().map(|phone| Phone { id: source.stem().to_owned(), ..phone })
+    }
+
+    fn assumed(&self) -> &[String] {
+        &self.assumed
+    }
+
+    fn check(&self, source: &Source<'_>, problems: &mut Problems) {
+        if self.element.keys.is_empty() {
+            problems.push(source.problem("element.keys", "expected the name of a key set"));
+        }
+        // GlobalPlatform key versions: 01 to 7F, or FF for keys from the factory.
+        if !matches!(self.element.key_version, 0x01..=0x7F | 0xFF) {
+            problems.push(source.problem("element.key_version", "expected 0x01 to 0x7F, or 0xFF"));
+        }
+    }
+}
