@@ -126,6 +126,12 @@ impl CardTime {
         self.0.duration_since(EPOCH).as_secs()
     }
 
+    /// Seconds since 1970-01-01 00:00 UTC, this moment being one of China (UTC+8): as HTTP signatures keep time.
+    #[must_use]
+    pub fn unix_seconds(self) -> i64 {
+        self.as_seconds().saturating_sub(8 * 3600)
+    }
+
     /// From the seconds of a record file; `None` beyond the calendar.
     #[must_use]
     pub fn from_seconds(seconds: i64) -> Option<Self> {
@@ -226,5 +232,6 @@ mod tests {
         assert_eq!(time.plus_seconds(1).to_string(), "2014-10-21 00:00:00");
         assert_eq!(time.plus_seconds(1).date().days_since(time.date()), 1);
         assert_eq!(time.plus_seconds(61).seconds_since(time), 61);
+        assert_eq!(time.unix_seconds(), 1_413_820_799); // 2014-10-20 15:59:59 UTC
     }
 }
