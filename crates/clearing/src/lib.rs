@@ -7,7 +7,11 @@
 //! files come changes nothing.
 
 pub mod cux;
+pub mod parquet;
+mod record;
 pub mod verdict;
+
+pub use record::Record;
 
 #[cfg(test)]
 mod sample;
