@@ -1,0 +1,150 @@
+//! Two-key triple DES (3DES): the one cipher of the purse and of SCP02, and the keys it runs under.
+//!
+//! Standard: 3DES-EDE under a 16-byte key, as card.md section 2 (`E3`) and globalplatform.md section 1.2 use it.
+//! Invariant: a key has no `Debug`, no `PartialEq`, and is wiped when dropped.
+
+use cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
+use des::{Des, TdesEde2};
+use minicbor::{Decode, Encode};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// A cipher block.
+pub(crate) type Block = [u8; 8];
+
+/// A 16-byte 3DES key.
+///
+/// `Encode` and `Decode` are for a software card's own memory, which holds keys as a chip does, and for the
+/// vault, which encrypts what it writes. No message carries a bare key.
+#[derive(Clone, Zeroize, ZeroizeOnDrop, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Key16(#[cbor(n(0), with = "minicbor::bytes")] [u8; 16]);
+
+/// An 8-byte single-DES key: a session key, or a TAC key's folded halves.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Key8(pub(crate) Block);
+
+impl Key16 {
+    /// A key from its bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Key16(bytes)
+    }
+
+    /// Key check value: the first 3 bytes of the encrypted zero block.
+    #[must_use]
+    pub fn kcv(&self) -> [u8; 3] {
+        let [a, b, c, ..] = self.encrypt_block([0; 8]);
+        [a, b, c]
+    }
+
+    /// The key of the next level: `E3(K, D) || E3(K, ~D)`.
+    ///
+    /// Standard: card.md section 3.
+    #[must_use]
+    pub fn diversify(&self, by: &[u8; 8]) -> Key16 {
+        Key16::from_halves(self.encrypt_block(*by), self.encrypt_block(by.map(|byte| !byte)))
+    }
+
+    pub(crate) fn from_halves(left: Block, right: Block) -> Key16 {
+        let mut bytes = [0; 16];
+        let (a, b) = bytes.split_at_mut(8);
+        a.copy_from_slice(&left);
+        b.copy_from_slice(&right);
+        Key16(bytes)
+    }
+
+    pub(crate) fn halves(&self) -> (Key8, Key8) {
+        let (mut left, mut right) = ([0; 8], [0; 8]);
+        left.copy_from_slice(self.0.get(..8).unwrap_or(&[0; 8]));
+        right.copy_from_slice(self.0.get(8..).unwrap_or(&[0; 8]));
+        (Key8(left), Key8(right))
+    }
+
+    /// The left half XOR the right half: the key under which a TAC is made.
+    pub(crate) fn folded(&self) -> Key8 {
+        let (left, right) = self.halves();
+        Key8(xor(left.0, right.0))
+    }
+
+    pub(crate) fn encrypt_block(&self, block: Block) -> Block {
+        let mut block = Array::from(block);
+        TdesEde2::new(&Array::from(self.0)).encrypt_block(&mut block);
+        block.into()
+    }
+
+    pub(crate) fn decrypt_block(&self, block: Block) -> Block {
+        let mut block = Array::from(block);
+        TdesEde2::new(&Array::from(self.0)).decrypt_block(&mut block);
+        block.into()
+    }
+
+    /// Electronic code book over whole blocks; a shorter tail is left out.
+    pub(crate) fn encrypt_ecb(&self, data: &[u8]) -> Vec<u8> {
+        data.as_chunks::<8>().0.iter().flat_map(|block| self.encrypt_block(*block)).collect()
+    }
+
+    pub(crate) fn decrypt_ecb(&self, data: &[u8]) -> Vec<u8> {
+        data.as_chunks::<8>().0.iter().flat_map(|block| self.decrypt_block(*block)).collect()
+    }
+
+    /// Cipher block chaining over whole blocks, zero initial vector.
+    pub(crate) fn encrypt_cbc(&self, data: &[u8]) -> Vec<u8> {
+        let mut last = [0; 8];
+        let blocks = data.as_chunks::<8>().0.iter();
+        blocks
+            .flat_map(|block| {
+                last = self.encrypt_block(xor(last, *block));
+                last
+            })
+            .collect()
+    }
+
+    pub(crate) fn decrypt_cbc(&self, data: &[u8]) -> Vec<u8> {
+        let mut last = [0; 8];
+        let blocks = data.as_chunks::<8>().0.iter();
+        blocks
+            .flat_map(|block| {
+                let plain = xor(last, self.decrypt_block(*block));
+                last = *block;
+                plain
+            })
+            .collect()
+    }
+
+    /// The bytes, for ciphers of this crate alone.
+    pub(crate) fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Key16 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key16(secret)")
+    }
+}
+
+impl Key8 {
+    pub(crate) fn encrypt_block(&self, block: Block) -> Block {
+        let mut block = Array::from(block);
+        Des::new(&Array::from(self.0)).encrypt_block(&mut block);
+        block.into()
+    }
+}
+
+pub(crate) fn xor(a: Block, b: Block) -> Block {
+    std::array::from_fn(|i| a.get(i).unwrap_or(&0) ^ b.get(i).unwrap_or(&0))
+}
+
+/// `data` followed by `80`, then `00` up to whole blocks; a full last block gets a block of its own.
+pub(crate) fn padded(data: &[u8]) -> Vec<u8> {
+    let mut bytes = data.to_vec();
+    bytes.push(0x80);
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    bytes
+}
+
+/// `data` without its `80 00 ..` padding; `None` if there is none.
+pub(crate) fn unpadded(data: &[u8]) -> Option<Vec<u8>> {
+    let end = data.iter().rposition(|byte| *byte != 0)?;
+    (data.get(end) == Some(&0x80)).then(|| data.get(..end).unwrap_or_default().to_vec())
+}

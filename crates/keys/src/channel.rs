@@ -1,0 +1,186 @@
+//! Keys of GlobalPlatform security domains, and the session keys of one SCP02 secure channel.
+//!
+//! Standard: SCP02 option 15 key derivation, cryptograms, C-MAC, C-DECRYPTION and key encryption
+//! (globalplatform.md section 1.2); diversification VISA2 and EMV CPS 1.1 (section 1.4).
+//! Invariant: session keys are used here and never given out; other keys leave only enciphered under S-DEK.
+
+use minicbor::{Decode, Encode};
+use subtle::ConstantTimeEq;
+
+use crate::block::{Key16, padded, unpadded};
+use crate::mac::retail_mac;
+
+/// The three keys of a security domain.
+#[derive(Clone, Encode, Decode)]
+pub struct StaticKeys {
+    #[n(0)]
+    enc: Key16,
+    #[n(1)]
+    mac: Key16,
+    #[n(2)]
+    dek: Key16,
+}
+
+/// How an element's keys follow from its maker's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub enum KeyScheme {
+    /// They are the maker's keys.
+    #[default]
+    #[n(0)]
+    None,
+    /// VISA2.
+    #[n(1)]
+    Visa2,
+    /// EMV CPS 1.1.
+    #[n(2)]
+    Emv,
+}
+
+impl StaticKeys {
+    /// Three keys.
+    #[must_use]
+    pub const fn new(enc: Key16, mac: Key16, dek: Key16) -> Self {
+        StaticKeys { enc, mac, dek }
+    }
+
+    /// One key for all three purposes.
+    #[must_use]
+    pub fn same(key: Key16) -> Self {
+        StaticKeys { enc: key.clone(), mac: key.clone(), dek: key }
+    }
+
+    /// One element's keys, from its maker's and the ten diversification bytes it gives.
+    #[must_use]
+    pub fn diversified(&self, scheme: KeyScheme, data: &[u8; 10]) -> Self {
+        let [a, b, _, _, e, f, g, h, i, j] = *data;
+        let half = match scheme {
+            KeyScheme::None => return self.clone(),
+            KeyScheme::Visa2 => [a, b, e, f, g, h],
+            KeyScheme::Emv => [e, f, g, h, i, j],
+        };
+        let derive = |key: &Key16, purpose: u8| {
+            let block = |mark: u8| {
+                let [a, b, c, d, e, f] = half;
+                key.encrypt_block([a, b, c, d, e, f, mark, purpose])
+            };
+            Key16::from_halves(block(0xF0), block(0x0F))
+        };
+        StaticKeys { enc: derive(&self.enc, 1), mac: derive(&self.mac, 2), dek: derive(&self.dek, 3) }
+    }
+
+    /// Check values of ENC, MAC and DEK.
+    #[must_use]
+    pub fn kcvs(&self) -> [[u8; 3]; 3] {
+        [self.enc.kcv(), self.mac.kcv(), self.dek.kcv()]
+    }
+}
+
+impl std::fmt::Debug for StaticKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StaticKeys(secret)")
+    }
+}
+
+/// The session keys of one secure channel.
+#[derive(Clone)]
+pub struct ChannelKeys {
+    enc: Key16,
+    mac: Key16,
+    dek: Key16,
+}
+
+/// A key on its way: enciphered under a session's S-DEK, with its check value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrappedKey {
+    /// The enciphered key.
+    pub cipher: [u8; 16],
+    /// The key's check value.
+    pub kcv: [u8; 3],
+}
+
+impl ChannelKeys {
+    /// The keys of the session that `sequence` numbers.
+    #[must_use]
+    pub fn derive(keys: &StaticKeys, sequence: u16) -> Self {
+        let derive = |key: &Key16, constant: u16| {
+            let mut data = [0; 16];
+            let head = constant.to_be_bytes().into_iter().chain(sequence.to_be_bytes());
+            data.iter_mut().zip(head).for_each(|(to, from)| *to = from);
+            let cipher = key.encrypt_cbc(&data);
+            let (left, right) = cipher.split_first_chunk::<8>().map_or(([0; 8], [0; 8]), |(left, rest)| {
+                (*left, rest.first_chunk::<8>().copied().unwrap_or_default())
+            });
+            Key16::from_halves(left, right)
+        };
+        let StaticKeys { enc, mac, dek } = keys;
+        ChannelKeys { enc: derive(enc, 0x0182), mac: derive(mac, 0x0101), dek: derive(dek, 0x0181) }
+    }
+
+    /// A card or host cryptogram: full 3DES CBC-MAC under S-ENC over padded `data`, the last block.
+    #[must_use]
+    pub fn cryptogram(&self, data: &[u8]) -> [u8; 8] {
+        self.enc.encrypt_cbc(&padded(data)).last_chunk::<8>().copied().unwrap_or_default()
+    }
+
+    /// Whether `given` is the cryptogram over `data`, in constant time.
+    #[must_use]
+    pub fn verify_cryptogram(&self, data: &[u8], given: &[u8; 8]) -> bool {
+        self.cryptogram(data).ct_eq(given).into()
+    }
+
+    /// C-MAC: retail MAC under S-MAC over padded `data`.
+    #[must_use]
+    pub fn retail_mac(&self, icv: [u8; 8], data: &[u8]) -> [u8; 8] {
+        retail_mac(&self.mac, icv, data)
+    }
+
+    /// Whether `given` is the C-MAC over `data`, in constant time.
+    #[must_use]
+    pub fn verify_retail_mac(&self, icv: [u8; 8], data: &[u8], given: &[u8; 8]) -> bool {
+        self.retail_mac(icv, data).ct_eq(given).into()
+    }
+
+    /// The initial vector of the next C-MAC: the last one under single DES with the first half of S-MAC.
+    #[must_use]
+    pub fn encrypt_icv(&self, mac: [u8; 8]) -> [u8; 8] {
+        self.mac.halves().0.encrypt_block(mac)
+    }
+
+    /// Command data, padded and enciphered under S-ENC.
+    #[must_use]
+    pub fn encrypt(&self, plain: &[u8]) -> Vec<u8> {
+        self.enc.encrypt_cbc(&padded(plain))
+    }
+
+    /// Command data as it was before [`ChannelKeys::encrypt`]; `None` if its padding is not whole.
+    #[must_use]
+    pub fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
+        if cipher.is_empty() || !cipher.len().is_multiple_of(8) {
+            return None;
+        }
+        unpadded(&self.enc.decrypt_cbc(cipher))
+    }
+
+    /// A key to be sent through this channel.
+    #[must_use]
+    pub fn wrap(&self, key: &Key16) -> WrappedKey {
+        let mut cipher = [0; 16];
+        cipher.iter_mut().zip(self.dek.encrypt_ecb(key.bytes())).for_each(|(to, from)| *to = from);
+        WrappedKey { cipher, kcv: key.kcv() }
+    }
+
+    /// A key that came through this channel; `None` if its check value does not fit.
+    #[must_use]
+    pub fn unwrap_key(&self, wrapped: &WrappedKey) -> Option<Key16> {
+        let mut bytes = [0; 16];
+        bytes.iter_mut().zip(self.dek.decrypt_ecb(&wrapped.cipher)).for_each(|(to, from)| *to = from);
+        let key = Key16::new(bytes);
+        bool::from(key.kcv().ct_eq(&wrapped.kcv)).then_some(key)
+    }
+}
+
+impl std::fmt::Debug for ChannelKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ChannelKeys(secret)")
+    }
+}
