@@ -7,3 +7,6 @@
 pub mod command;
 mod fields;
 pub mod layout;
+mod reader;
+
+pub use reader::{PurseReader, PurseView, ReadError};

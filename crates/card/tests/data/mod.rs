@@ -4,23 +4,23 @@
 use serde::de::DeserializeOwned;
 
 /// `vectors/card/NAME.toml`.
-pub fn vectors<T: DeserializeOwned>(name: &str) -> T {
+pub(crate) fn vectors<T: DeserializeOwned>(name: &str) -> T {
     let path = format!("{}/../../vectors/card/{name}.toml", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     toml::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// Hex with blanks, for the eye.
-pub fn bytes(text: &str) -> Vec<u8> {
+pub(crate) fn bytes(text: &str) -> Vec<u8> {
     let packed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     hex::decode(&packed).unwrap_or_else(|error| panic!("`{text}`: {error}"))
 }
 
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     hex::encode_upper(bytes)
 }
 
-pub fn differ_by_one_bit(one: &[u8], other: &[u8]) -> bool {
+pub(crate) fn differ_by_one_bit(one: &[u8], other: &[u8]) -> bool {
     let flipped: u32 = one.iter().zip(other).map(|(a, b)| (a ^ b).count_ones()).sum();
     one.len() == other.len() && flipped == 1
 }
