@@ -122,7 +122,7 @@ pub struct Beyond {
 pub struct Transfer {
     /// The modes that the passenger may come from.
     pub from: Vec<Mode>,
-    /// How long after that ride.
+    /// How long after that ride's last tap this ride's first may be.
     pub within_minutes: u32,
     /// What is taken off, after the discount.
     pub off_fen: PurseFen,
