@@ -6,8 +6,11 @@
 mod apdu;
 mod channel;
 pub mod gp;
+pub mod scp02;
 pub mod tlv;
 mod transcript;
+#[cfg(test)]
+mod vectors;
 pub mod vpcd;
 
 pub use apdu::{Apdu, ApduError, Command, Response, Status};

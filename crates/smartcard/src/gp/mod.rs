@@ -1,7 +1,7 @@
 //! GlobalPlatform: how applications come onto a card, get their keys and data, and are found there.
 //!
 //! One file a command, both directions: the same type writes the bytes on the host's side and reads them
-//! on the card's side. The secure channel around them is scp02.
+//! on the card's side. The secure channel around them is [`crate::scp02`].
 //!
 //! Standard: GlobalPlatform Card Specification 2.2.1, globalplatform.md section 1.5, and its Amendment C for
 //! contactless activation ([`crs`]), section 2.
@@ -19,9 +19,12 @@ mod get_status;
 mod initialize_update;
 mod install;
 mod privilege;
+mod put_key;
 mod select;
 mod set_status;
 mod store_data;
+#[cfg(test)]
+mod tests;
 
 pub use aid::Aid;
 pub use card_data::CardData;
@@ -33,6 +36,7 @@ pub use get_status::{Entry, GetStatus, Scope};
 pub use initialize_update::{InitializeUpdate, InitializeUpdateAnswer};
 pub use install::{Install, InstallApplication, InstallParameters};
 pub use privilege::{Privilege, Privileges};
+pub use put_key::{PutKey, PutKeyAnswer};
 pub use select::{Fci, Select};
 pub use set_status::{LifeCycle, SetStatus, StatusScope};
 pub use store_data::StoreData;
