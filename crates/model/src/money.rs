@@ -5,18 +5,24 @@
 use std::fmt;
 
 /// Money in fen (1/100 yuan). Signed, as ledger positions are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct Fen(i64);
 
 /// Money as the card keeps it: 4 unsigned bytes, big-endian, in fen. Never more than `i32::MAX`,
 /// because readers in the field ignore the top bit of a balance.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct PurseFen(u32);
 
 /// A share in thousandths (千分比), 0 to 1000.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(try_from = "u16", into = "u16")]
 pub struct PerMille(u16);
 
@@ -222,10 +228,20 @@ mod tests {
 
     #[test]
     fn a_share_rounds_half_up_to_a_whole_fen() {
-        for (fen, share, expected) in
-            [(200, 3, 1), (166, 3, 0), (167, 3, 1), (100, 5, 1), (99, 5, 0), (-100, 5, -1), (1000, 1000, 1000)]
-        {
-            assert_eq!(Fen::new(fen).share(PerMille::new(share).unwrap()), Ok(Fen::new(expected)), "{fen} x {share}");
+        for (fen, share, expected) in [
+            (200, 3, 1),
+            (166, 3, 0),
+            (167, 3, 1),
+            (100, 5, 1),
+            (99, 5, 0),
+            (-100, 5, -1),
+            (1000, 1000, 1000),
+        ] {
+            assert_eq!(
+                Fen::new(fen).share(PerMille::new(share).unwrap()),
+                Ok(Fen::new(expected)),
+                "{fen} x {share}"
+            );
         }
     }
 
