@@ -1,4 +1,6 @@
 //! Command and response APDUs (ISO 7816-4), short form, and status words.
+//!
+//! Standard: ISO 7816-4 short APDUs, globalplatform.md section 1.1; status words of GlobalPlatform and of the purse.
 
 use std::fmt;
 

@@ -1,5 +1,8 @@
 //! Anything that takes a command APDU and answers: a chip in a reader, a secure element in a phone, a
 //! PSAM in its slot, a software twin of each.
+//!
+//! Standard: ISO 7816-4 command and response pairs; how they travel is the channel's own matter.
+//! Invariant: silence is told apart from a command that was never sent.
 
 use crate::apdu::{Apdu, ApduError, Response};
 

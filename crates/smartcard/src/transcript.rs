@@ -1,4 +1,6 @@
 //! A [`Channel`] that tells what passes through it.
+//!
+//! Standard: none of its own; the bytes reported are the APDUs as they were sent and answered (ISO 7816-4).
 
 use crate::channel::{Channel, ChannelError};
 

@@ -1,4 +1,6 @@
 //! Test data: the files under `vectors/globalplatform/`.
+//!
+//! Standard: each vector names its source.
 
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! Every command of `vectors/globalplatform/commands.toml`, read and written by both directions of its type,
 //! and the real GET STATUS answers of `status.toml`.
+//!
+//! Standard: GlobalPlatform commands, globalplatform.md sections 1.5, 2 and 5.
 
 use crate::apdu::{Apdu, Command, Response, Status};
 use crate::gp::{self, Aid};

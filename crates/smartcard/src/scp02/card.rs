@@ -1,5 +1,6 @@
 //! The card's side of SCP02, for any security domain.
 //!
+//! Standard: SCP02 i=15, globalplatform.md section 1.2.
 //! Invariant: the sequence counter rises when a host has shown that it holds the MAC key, so no session
 //! keys are used by two sessions; after a wrong MAC nothing is accepted until the channel is opened anew.
 

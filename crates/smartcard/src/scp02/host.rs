@@ -1,4 +1,6 @@
 //! The host's side of SCP02: [`Opening`] becomes [`Session`] once the card has proved its keys.
+//!
+//! Standard: SCP02 i=15, globalplatform.md section 1.2.
 
 use keys::ChannelKeys;
 

@@ -1,4 +1,6 @@
 //! Both sides against the vectors in `vectors/globalplatform/`, and against each other.
+//!
+//! Standard: SCP02 i=15, globalplatform.md sections 1.2 and 5.1 to 5.4.
 
 use keys::{ChannelKeys, Key16, StaticKeys, WrappedKey};
 use proptest::prelude::*;
