@@ -4,8 +4,8 @@
 
 use keys::ChannelKeys;
 
-use super::{MAC_LENGTH, SECURE, authentication, card_proof, command_mac, host_proof};
-use crate::apdu::{Apdu, ApduError, Command};
+use super::{SECURE, authentication, card_proof, command_mac, host_proof};
+use crate::apdu::{Apdu, Command};
 use crate::gp::{ExternalAuthenticate, InitializeUpdate, InitializeUpdateAnswer, Level};
 
 /// INITIALIZE UPDATE is to be sent, or its answer is awaited.
@@ -55,13 +55,12 @@ impl Opening {
         keys: ChannelKeys,
         level: Level,
     ) -> Result<(Apdu, Session), WrongCryptogram> {
-        let wrong = WrongCryptogram { key_version: answer.key_version, sequence: answer.sequence };
         let (host, card) = (self.command.host_challenge, answer.card_challenge);
         if !keys.verify_cryptogram(&card_proof(host, answer.sequence, card), &answer.card_cryptogram) {
-            return Err(wrong);
+            return Err(WrongCryptogram { key_version: answer.key_version, sequence: answer.sequence });
         }
         let host_cryptogram = keys.cryptogram(&host_proof(host, answer.sequence, card));
-        let mac = command_mac(&keys, None, &authentication(level, host_cryptogram)).ok_or(wrong)?;
+        let mac = command_mac(&keys, None, &authentication(level, host_cryptogram));
         let command = ExternalAuthenticate { level, host_cryptogram, mac };
         Ok((command.to_apdu(), Session { keys, level, last_mac: mac }))
     }
@@ -70,26 +69,23 @@ impl Opening {
 impl Session {
     /// The command as it is sent. Commands must be sent in the order in which they were wrapped, and none left out.
     ///
-    /// # Errors
-    /// [`ApduError::TooLong`] above what the level leaves of a short command ([`super::MAX_DATA`] always fits);
-    /// the session goes on as if it had not been asked.
-    pub fn wrap(&mut self, command: &Apdu) -> Result<Apdu, ApduError> {
+    /// Up to [`super::MAX_DATA`] bytes of data always fit. What is longer than its level can carry comes back too long
+    /// for a short APDU, so that [`Apdu::checked_bytes`] refuses it; the session goes on as if it had not been asked.
+    #[must_use]
+    pub fn wrap(&mut self, command: &Apdu) -> Apdu {
         if self.level == Level::Plain {
-            return Ok(command.clone());
+            return command.clone();
         }
         let mut wrapped = Apdu { cla: command.cla | SECURE, ..command.clone() };
-        let too_long = |data: &[u8]| ApduError::TooLong(data.len().saturating_add(usize::from(MAC_LENGTH)));
-        let mac =
-            command_mac(&self.keys, Some(self.last_mac), &wrapped).ok_or_else(|| too_long(&command.data))?;
+        let mac = command_mac(&self.keys, Some(self.last_mac), &wrapped);
         if self.level == Level::MacAndEncryption && !command.data.is_empty() {
             wrapped.data = self.keys.encrypt(&command.data);
         }
         wrapped.data.extend_from_slice(&mac);
-        if wrapped.data.len() > 255 {
-            return Err(ApduError::TooLong(wrapped.data.len()));
+        if wrapped.checked_bytes().is_ok() {
+            self.last_mac = mac;
         }
-        self.last_mac = mac;
-        Ok(wrapped)
+        wrapped
     }
 
     /// The session's keys, to wrap keys for PUT KEY and STORE DATA.

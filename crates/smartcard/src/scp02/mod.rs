@@ -31,22 +31,24 @@ pub const MAX_DATA: usize = 239;
 const SECURE: u8 = 0x04;
 const MAC_LENGTH: u8 = 8;
 
-/// What the C-MAC of a plain command is computed over, and the ICV before it. The class must say that the command is protected.
-/// `last`: the MAC before, `None` for EXTERNAL AUTHENTICATE. `None` if the command has no room for a MAC.
-fn mac_input(keys: &ChannelKeys, last: Option<[u8; 8]>, command: &Apdu) -> Option<([u8; 8], Vec<u8>)> {
-    let lc = u8::try_from(command.data.len()).ok()?.checked_add(MAC_LENGTH)?;
+/// The ICV of a command's C-MAC, and what the MAC covers: the plain command, whose class says that it is protected, with the
+/// length that it has once the MAC stands behind it. `last`: the MAC before, `None` for EXTERNAL AUTHENTICATE.
+fn mac_input(keys: &ChannelKeys, last: Option<[u8; 8]>, command: &Apdu) -> ([u8; 8], Vec<u8>) {
+    let lc = u8::try_from(command.data.len()).unwrap_or(u8::MAX).saturating_add(MAC_LENGTH);
     let icv = last.map_or([0; 8], |mac| keys.encrypt_icv(mac));
-    Some((icv, [&command.header()[..], &[lc], &command.data].concat()))
+    (icv, [&command.header()[..], &[lc], &command.data].concat())
 }
 
 /// The C-MAC, on the host's side.
-fn command_mac(keys: &ChannelKeys, last: Option<[u8; 8]>, command: &Apdu) -> Option<[u8; 8]> {
-    mac_input(keys, last, command).map(|(icv, input)| keys.retail_mac(icv, &input))
+fn command_mac(keys: &ChannelKeys, last: Option<[u8; 8]>, command: &Apdu) -> [u8; 8] {
+    let (icv, input) = mac_input(keys, last, command);
+    keys.retail_mac(icv, &input)
 }
 
 /// Is this the C-MAC? On the card's side, in constant time.
 fn is_command_mac(keys: &ChannelKeys, last: Option<[u8; 8]>, command: &Apdu, mac: &[u8; 8]) -> bool {
-    mac_input(keys, last, command).is_some_and(|(icv, input)| keys.verify_retail_mac(icv, &input, mac))
+    let (icv, input) = mac_input(keys, last, command);
+    keys.verify_retail_mac(icv, &input, mac)
 }
 
 /// EXTERNAL AUTHENTICATE as its MAC sees it.
