@@ -45,6 +45,12 @@ impl Key16 {
         Key16::from_halves(self.encrypt_block(*by), self.encrypt_block(by.map(|byte| !byte)))
     }
 
+    /// The key of the next level for a name of any length: by the CBC-MAC of the name under this key.
+    pub(crate) fn diversify_by_name(&self, name: &str) -> Key16 {
+        let mac = self.encrypt_cbc(&padded(name.as_bytes()));
+        self.diversify(&mac.last_chunk::<8>().copied().unwrap_or_default())
+    }
+
     pub(crate) fn from_halves(left: Block, right: Block) -> Key16 {
         let mut bytes = [0; 16];
         let (a, b) = bytes.split_at_mut(8);

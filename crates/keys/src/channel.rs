@@ -5,6 +5,7 @@
 //! Invariant: session keys are used here and never given out; other keys leave only enciphered under S-DEK.
 
 use minicbor::{Decode, Encode};
+use model::registry::KeyScheme;
 use subtle::ConstantTimeEq;
 
 use crate::block::{Key16, padded, unpadded};
@@ -19,21 +20,6 @@ pub struct StaticKeys {
     mac: Key16,
     #[n(2)]
     dek: Key16,
-}
-
-/// How an element's keys follow from its maker's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub enum KeyScheme {
-    /// They are the maker's keys.
-    #[default]
-    #[n(0)]
-    None,
-    /// VISA2.
-    #[n(1)]
-    Visa2,
-    /// EMV CPS 1.1.
-    #[n(2)]
-    Emv,
 }
 
 impl StaticKeys {
@@ -72,6 +58,10 @@ impl StaticKeys {
     #[must_use]
     pub fn kcvs(&self) -> [[u8; 3]; 3] {
         [self.enc.kcv(), self.mac.kcv(), self.dek.kcv()]
+    }
+
+    pub(crate) fn each(&self) -> [&Key16; 3] {
+        [&self.enc, &self.mac, &self.dek]
     }
 }
 
@@ -171,11 +161,11 @@ impl ChannelKeys {
 
     /// A key that came through this channel; `None` if its check value does not fit.
     #[must_use]
-    pub fn unwrap_key(&self, wrapped: &WrappedKey) -> Option<Key16> {
+    pub fn unwrap_key(&self, cipher: &[u8; 16], kcv: [u8; 3]) -> Option<Key16> {
         let mut bytes = [0; 16];
-        bytes.iter_mut().zip(self.dek.decrypt_ecb(&wrapped.cipher)).for_each(|(to, from)| *to = from);
+        bytes.iter_mut().zip(self.dek.decrypt_ecb(cipher)).for_each(|(to, from)| *to = from);
         let key = Key16::new(bytes);
-        bool::from(key.kcv().ct_eq(&wrapped.kcv)).then_some(key)
+        bool::from(key.kcv().ct_eq(&kcv)).then_some(key)
     }
 }
 

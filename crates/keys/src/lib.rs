@@ -1,6 +1,7 @@
 //! The key hierarchy (密钥体系) and everything that is computed under a key.
 //!
-//! National root to city to card; session keys, MACs and TACs of the purse; the keys of a secure channel.
+//! National root to city to card; session keys, MACs and TACs of the purse; the keys of a secure channel; one
+//! service of verbs, and a vault.
 //! Invariant: keys come out of this crate only enciphered.
 
 mod block;
@@ -9,12 +10,27 @@ mod channel;
 mod entropy;
 mod line;
 mod mac;
+mod psam;
 mod purse;
+mod roots;
+mod service;
+mod software;
+pub mod vault;
 
 pub use block::Key16;
 pub use card_keys::{CardKey, CardKeys, KeyUsage};
-pub use channel::{ChannelKeys, KeyScheme, StaticKeys, WrappedKey};
+pub use channel::{ChannelKeys, StaticKeys, WrappedKey};
 pub use entropy::Seeded;
 pub use line::{challenge_response, line_decrypt, line_encrypt, line_mac};
 pub use mac::Mac4;
+pub use model::registry::KeyScheme;
+pub use psam::PsamKeys;
 pub use purse::{LoadOffer, LoadSession, Purchase, PurchaseSession, load_tac, purchase_tac};
+pub use roots::{
+    CeremonyError, Roots, demo_card_keys, demo_constants, demo_element_keys, demo_transport_keys,
+};
+pub use service::{
+    CardRef, ChannelFacts, ChannelOwner, CheckValue, KeyError, KeyService, LoadProof, LoadRequest, PsamScope,
+    WrappedCardKey,
+};
+pub use software::SoftwareKeys;

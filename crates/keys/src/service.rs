@@ -1,0 +1,217 @@
+//! The key service (密钥服务): verbs, not bytes.
+//!
+//! Standard: the roles of CJ/T 333's key system as far as public sources show them (card.md sections 2 and 3,
+//! clearing.md section 3.1).
+//! Invariant: no method returns a bare key; what leaves is a MAC, a verdict, or a key enciphered for its way.
+
+use model::registry::KeyScheme;
+use model::{CardNumber, CardTime, CityCode, PurseFen, Tac, TapRecord, TerminalId};
+
+use crate::card_keys::KeyUsage;
+use crate::channel::{ChannelKeys, WrappedKey};
+use crate::psam::PsamKeys;
+use crate::purse::LoadOffer;
+
+/// A card, as its keys are derived: city and number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CardRef {
+    /// The issuing city.
+    pub city: CityCode,
+    /// The application serial number.
+    pub number: CardNumber,
+}
+
+/// Whose keys open a secure channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChannelOwner {
+    /// The issuer's security domain of a phone's element.
+    Issuer {
+        /// The maker's key set, as the phone's profile names it.
+        maker: String,
+        /// How the element's keys follow from it.
+        scheme: KeyScheme,
+        /// Its version.
+        version: u8,
+    },
+    /// Our own security domain on an element.
+    Domain {
+        /// The element's identity.
+        element: String,
+    },
+    /// A blank plastic card on its way from the factory.
+    Transport,
+}
+
+/// What a card says when a channel is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelFacts {
+    /// Its key diversification data.
+    pub diversification: [u8; 10],
+    /// Its sequence counter.
+    pub sequence: u16,
+}
+
+/// The host's half of a load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadRequest {
+    /// How much.
+    pub amount: PurseFen,
+    /// The load point.
+    pub terminal: TerminalId,
+    /// When.
+    pub at: CardTime,
+}
+
+/// What a load's TAC proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadProof {
+    /// The purse after the load.
+    pub new_balance: PurseFen,
+    /// The online counter before the load.
+    pub counter: u16,
+    /// How much.
+    pub amount: PurseFen,
+    /// The load point.
+    pub terminal: TerminalId,
+    /// When.
+    pub at: CardTime,
+}
+
+/// A card key on its way into the card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrappedCardKey {
+    /// What for.
+    pub usage: KeyUsage,
+    /// Which generation.
+    pub version: u8,
+    /// 0 is 3DES.
+    pub algorithm: u8,
+    /// The key, enciphered under the channel's S-DEK.
+    pub cipher: [u8; 16],
+    /// Its check value.
+    pub kcv: [u8; 3],
+}
+
+/// Which PSAMs a key set is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PsamScope {
+    /// Takes every city's cards: holds the national purchase root, derives twice.
+    National,
+    /// Takes one city's cards: holds its purchase key, derives once.
+    City(CityCode),
+}
+
+/// A key's name and check value: safe to print.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckValue {
+    /// Which key.
+    pub name: String,
+    /// Its version.
+    pub version: u8,
+    /// The first 3 bytes of the enciphered zero block.
+    pub kcv: [u8; 3],
+}
+
+/// What the key service refuses. Never holds key material.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// The card's MAC1 is not its own.
+    #[error("card {card}: wrong MAC1 at load counter {counter}")]
+    WrongMac1 {
+        /// The card, masked.
+        card: CardNumber,
+        /// Its online counter.
+        counter: u16,
+    },
+    /// A TAC that the card's key did not make.
+    #[error("card {card}: wrong TAC")]
+    WrongTac {
+        /// The card, masked.
+        card: CardNumber,
+    },
+    /// A key version that the vault does not hold.
+    #[error("key version {version} is not held; held: {held}")]
+    UnknownVersion {
+        /// The version asked for.
+        version: u8,
+        /// The version held.
+        held: u8,
+    },
+    /// An algorithm other than 3DES.
+    #[error("algorithm {0} is not supported; expected 0 (3DES)")]
+    UnknownAlgorithm(u8),
+    /// A maker whose element keys were never handed over.
+    #[error("no element keys of maker `{0}` in the vault")]
+    UnknownMaker(String),
+    /// A transaction type that makes no TAC of this kind.
+    #[error("transaction type {0:02X} has no such TAC")]
+    WrongType(u8),
+}
+
+/// The verbs. Implemented by the software vault, and by a hardware module.
+pub trait KeyService: Send + Sync {
+    /// Session keys of a secure channel.
+    ///
+    /// # Errors
+    /// [`KeyError::UnknownMaker`].
+    fn open_channel(&self, owner: &ChannelOwner, facts: &ChannelFacts) -> Result<ChannelKeys, KeyError>;
+
+    /// ENC, MAC and DEK of our own domain on `element`, enciphered for `channel`.
+    ///
+    /// # Errors
+    /// None in software; a module may refuse.
+    fn wrap_domain_keys(&self, element: &str, channel: &ChannelKeys) -> Result<[WrappedKey; 3], KeyError>;
+
+    /// The card's own keys, enciphered for `channel`.
+    ///
+    /// # Errors
+    /// None in software; a module may refuse.
+    fn wrap_card_keys(&self, card: &CardRef, channel: &ChannelKeys) -> Result<Vec<WrappedCardKey>, KeyError>;
+
+    /// Checks the card's MAC1 and answers with MAC2: the card may then take the money.
+    ///
+    /// # Errors
+    /// [`KeyError::WrongMac1`]: the offer is not the card's, or not for this amount and terminal.
+    fn authorize_load(
+        &self,
+        card: &CardRef,
+        offer: &LoadOffer,
+        load: &LoadRequest,
+    ) -> Result<[u8; 4], KeyError>;
+
+    /// Checks a load's TAC.
+    ///
+    /// # Errors
+    /// [`KeyError::WrongTac`].
+    fn verify_load(&self, card: &CardRef, proof: &LoadProof, tac: Tac) -> Result<(), KeyError>;
+
+    /// Checks a tap's TAC.
+    ///
+    /// # Errors
+    /// [`KeyError::WrongTac`], and versions or algorithms that are not held.
+    fn verify_tap(&self, tap: &TapRecord) -> Result<(), KeyError>;
+
+    /// The MAC of a protected command (line protection).
+    ///
+    /// # Errors
+    /// None in software; a module may refuse.
+    fn line_mac(
+        &self,
+        card: &CardRef,
+        usage: KeyUsage,
+        challenge: &[u8],
+        bytes: &[u8],
+    ) -> Result<[u8; 4], KeyError>;
+
+    /// What a PSAM is loaded with.
+    ///
+    /// # Errors
+    /// None in software; a module may refuse.
+    fn psam_keys(&self, scope: PsamScope) -> Result<PsamKeys, KeyError>;
+
+    /// Names and check values of the roots.
+    fn check_values(&self) -> Vec<CheckValue>;
+
+    /// Whether the roots are the published demo constants.
+    fn is_demo(&self) -> bool;
+}
