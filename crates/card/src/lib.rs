@@ -7,6 +7,10 @@
 pub mod command;
 mod fields;
 pub mod layout;
+pub mod personalisation;
+mod purse;
 mod reader;
 
+pub use personalisation::Personalisation;
+pub use purse::{Profile, Purse, PurseMemory};
 pub use reader::{PurseReader, PurseView, ReadError};

@@ -1,5 +1,7 @@
 //! `vectors/card/commands.toml`: each command is read as it is written, and one flipped bit is noticed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test may fail loudly
+
 mod data;
 
 use std::fmt::Debug;

@@ -1,5 +1,7 @@
 //! `vectors/card/files.toml`: what files and records say, and that one flipped bit is noticed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test may fail loudly
+
 mod data;
 
 use card::layout::{Fci, Holder, IssueInfo, LogRecord, PublicInfo, RailRecord, RailTrip, RideRecord};
