@@ -16,6 +16,8 @@ mod roots;
 mod service;
 mod software;
 pub mod vault;
+#[cfg(test)]
+mod vectors;
 
 pub use block::Key16;
 pub use card_keys::{CardKey, CardKeys, KeyUsage};

@@ -27,7 +27,7 @@ pub struct LoadOffer {
 }
 
 /// The session key of one load (SESLK).
-pub struct LoadSession(Key8);
+pub struct LoadSession(pub(crate) Key8);
 
 impl LoadSession {
     /// `E3(load key, random || counter || 80 00)`.
@@ -96,7 +96,7 @@ impl Purchase {
 }
 
 /// The session key of one purchase (SESPK).
-pub struct PurchaseSession(Key8);
+pub struct PurchaseSession(pub(crate) Key8);
 
 impl PurchaseSession {
     /// `E3(purchase key, random || counter || low half of the terminal's counter)`.

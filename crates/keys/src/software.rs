@@ -145,3 +145,156 @@ impl KeyService for SoftwareKeys {
         self.roots.is_demo()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::{CardNumber, Label, Mode, OperatorId, PsamId, PurseFen, TerminalId};
+
+    use super::*;
+    use crate::{CeremonyError, Seeded, demo_card_keys};
+
+    fn card() -> CardRef {
+        CardRef { city: CityCode::new(2000).unwrap(), number: CardNumber::from_u64(0x2000_0000_0000_0001) }
+    }
+
+    fn fen(fen: u32) -> PurseFen {
+        PurseFen::try_from(fen).unwrap()
+    }
+
+    fn request() -> LoadRequest {
+        let terminal = TerminalId::new([9, 9, 0, 0, 0, 1]);
+        LoadRequest { amount: fen(5000), terminal, at: "2014-10-20 07:45:00".parse().unwrap() }
+    }
+
+    fn offer(keys: &crate::CardKeys) -> LoadOffer {
+        let session = LoadSession::new(&keys.get(KeyUsage::Load, 1).unwrap().key, [1, 2, 3, 4], 7);
+        let mac1 = session.mac1(fen(100), request().amount, 2, request().terminal).bytes();
+        LoadOffer { balance: fen(100), counter: 7, key_version: 1, algorithm: 0, random: [1, 2, 3, 4], mac1 }
+    }
+
+    fn tap() -> TapRecord {
+        let label = |text: &str| text.parse::<Label>().unwrap();
+        let mut tap = TapRecord {
+            card: card().number,
+            issuer: card().city,
+            acquirer: CityCode::new(3150).unwrap(),
+            operator: OperatorId::new(31_500_101).unwrap(),
+            mode: Mode::Bus,
+            terminal: TerminalId::new([0x31, 0x50, 1, 0, 0, 1]),
+            terminal_seq: 9,
+            psam: PsamId(1),
+            card_seq: 1,
+            amount: fen(200),
+            list_fare: fen(200),
+            balance_before: fen(5000),
+            kind: TxnType::Purchase,
+            at: request().at,
+            tac: Tac([0; 4]),
+            key_version: 1,
+            algorithm: 0,
+            line: label("1"),
+            vehicle: label(""),
+            stop_in: label(""),
+            stop_out: label(""),
+            entered_at: None,
+            test: false,
+        };
+        let keys = demo_card_keys(&card());
+        let purchase = Purchase { amount: tap.amount, txn_type: 6, terminal: tap.terminal, at: tap.at };
+        tap.tac = Tac(purchase_tac(&keys.get(KeyUsage::Tac, 1).unwrap().key, &purchase, 9).bytes());
+        tap
+    }
+
+    #[test]
+    fn a_genuine_offer_is_authorized_and_any_other_is_refused() {
+        let (service, keys) = (SoftwareKeys::demo(), demo_card_keys(&card()));
+        let good = offer(&keys);
+        assert!(service.authorize_load(&card(), &good, &request()).is_ok());
+        let lies = [
+            LoadOffer { balance: fen(99), ..good },
+            LoadOffer { counter: 8, ..good },
+            LoadOffer { random: [1, 2, 3, 5], ..good },
+        ];
+        for lie in lies {
+            let error = service.authorize_load(&card(), &lie, &request()).unwrap_err();
+            assert!(matches!(error, KeyError::WrongMac1 { .. }));
+            assert!(!error.to_string().contains(&card().number.raw()), "{error}");
+        }
+        let newer = LoadOffer { key_version: 2, ..good };
+        let error = service.authorize_load(&card(), &newer, &request()).unwrap_err();
+        assert_eq!(error, KeyError::UnknownVersion { version: 2, held: 1 });
+    }
+
+    #[test]
+    fn a_tap_proves_itself_and_no_altered_one_does() {
+        let service = SoftwareKeys::demo();
+        assert_eq!(service.verify_tap(&tap()), Ok(()));
+        let forged = [
+            TapRecord { amount: fen(201), ..tap() },
+            TapRecord { terminal_seq: 10, ..tap() },
+            TapRecord { kind: TxnType::Compound, ..tap() },
+            TapRecord { issuer: CityCode::new(3150).unwrap(), ..tap() },
+            TapRecord { tac: Tac::from_u32(tap().tac.as_u32() ^ 1), ..tap() },
+        ];
+        for tap in forged {
+            assert!(matches!(service.verify_tap(&tap), Err(KeyError::WrongTac { .. })));
+        }
+    }
+
+    #[test]
+    fn national_and_city_psams_meet_the_same_card() {
+        let service = SoftwareKeys::demo();
+        let national = service.psam_keys(PsamScope::National).unwrap();
+        let local = service.psam_keys(PsamScope::City(card().city)).unwrap();
+        let (number, city) = (card().number.bytes(), card().city.diversifier());
+        let card_key = demo_card_keys(&card()).get(KeyUsage::Purchase, 1).unwrap().key.clone();
+        let expected = PurchaseSession::new(&card_key, [1; 4], 2, 3).mac2(fen(1)).bytes();
+        let by = |keys: &PsamKeys, by: &[[u8; 8]]| {
+            keys.session(1, by, [1; 4], 2, 3).map(|session| session.mac2(fen(1)).bytes())
+        };
+        assert_eq!(by(&national, &[number, city]), Some(expected));
+        assert_eq!(by(&local, &[number]), Some(expected));
+        assert_ne!(by(&national, &[city, number]), Some(expected), "card first, then city");
+        assert_eq!(by(&national, &[number]), None);
+        assert!(local.session(2, &[number], [1; 4], 2, 3).is_none());
+    }
+
+    #[test]
+    fn a_card_key_arrives_as_it_was_sent_and_as_no_other() {
+        let service = SoftwareKeys::demo();
+        let facts = ChannelFacts { diversification: [0; 10], sequence: 3 };
+        let channel = service.open_channel(&ChannelOwner::Transport, &facts).unwrap();
+        for wrapped in service.wrap_card_keys(&card(), &channel).unwrap() {
+            let key = channel.unwrap_key(&wrapped.cipher, wrapped.kcv).unwrap();
+            assert_eq!(key.kcv(), demo_card_keys(&card()).get(wrapped.usage, 1).unwrap().key.kcv());
+            let mut flipped = wrapped.cipher;
+            flipped[0] ^= 0x80;
+            assert!(channel.unwrap_key(&flipped, wrapped.kcv).is_none());
+        }
+    }
+
+    #[test]
+    fn only_a_demo_network_knows_makers_that_brought_no_keys() {
+        let owner = ChannelOwner::Issuer { maker: "oppo".into(), scheme: crate::KeyScheme::None, version: 1 };
+        let facts = ChannelFacts { diversification: [0; 10], sequence: 0 };
+        assert!(SoftwareKeys::demo().open_channel(&owner, &facts).is_ok());
+        let components = |seed| {
+            let mut entropy = Seeded::new(seed);
+            let component = |_| {
+                let mut bytes = [0; 16];
+                model::Entropy::fill(&mut entropy, &mut bytes);
+                bytes
+            };
+            (0..Roots::names().len()).map(component).collect::<Vec<_>>()
+        };
+        let roots = Roots::ceremony(&[components(1), components(2)]).unwrap();
+        let service = SoftwareKeys::new(roots);
+        assert!(!service.is_demo());
+        assert!(matches!(service.open_channel(&owner, &facts), Err(KeyError::UnknownMaker(_))));
+        let error = |custodians: &[Vec<[u8; 16]>]| Roots::ceremony(custodians).unwrap_err();
+        assert_eq!(error(&[components(1)]), CeremonyError::TooFew(1));
+        assert_eq!(error(&[components(1), components(1)]), CeremonyError::Zero("internal-auth".into()));
+        let short = components(2)[1..].to_vec();
+        assert!(matches!(error(&[components(1), short]), CeremonyError::Count { custodian: 2, .. }));
+    }
+}
