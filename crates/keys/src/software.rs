@@ -151,7 +151,7 @@ mod tests {
     use model::{CardNumber, Label, Mode, OperatorId, PsamId, PurseFen, TerminalId};
 
     use super::*;
-    use crate::{CeremonyError, Seeded, demo_card_keys};
+    use crate::{CeremonyError, PurchaseSession, Seeded, demo_card_keys};
 
     fn card() -> CardRef {
         CardRef { city: CityCode::new(2000).unwrap(), number: CardNumber::from_u64(0x2000_0000_0000_0001) }
