@@ -5,7 +5,7 @@ use model::{CardNumber, CardTime, CityCode, Label, Mode, OperatorId, PsamId, Pur
 use model::{Tac, TapRecord, TerminalId, TxnType};
 
 use super::Doubt;
-use crate::pending::{PendingTap, TapId};
+use crate::pending::{PendingTap, RideStep, TapId};
 
 /// One entry and its place in the batch, counted from 1 without gaps.
 #[derive(Debug, Encode, Decode)]
@@ -106,8 +106,12 @@ pub(crate) struct StoredTap {
     #[n(21)]
     test: bool,
     #[n(22)]
-    counter: u16,
+    step: RideStep,
     #[n(23)]
+    counter: u16,
+    #[n(24)]
+    written: Option<Vec<u8>>,
+    #[n(25)]
     deny_version: u32,
 }
 
@@ -149,7 +153,9 @@ impl From<&PendingTap> for StoredTap {
             stop_out: tap.stop_out.to_string(),
             entered_at: tap.entered_at.map(CardTime::as_seconds),
             test: tap.test,
+            step: pending.step(),
             counter: pending.counter(),
+            written: pending.written().map(<[u8]>::to_vec),
             deny_version: pending.deny_version(),
         }
     }
@@ -188,6 +194,6 @@ impl StoredTap {
             entered_at,
             test: self.test,
         };
-        Some(PendingTap::new(record, self.counter, self.deny_version))
+        Some(PendingTap::new(record, self.step, self.counter, self.written.clone(), self.deny_version))
     }
 }

@@ -3,6 +3,7 @@
 use model::{CardTime, Mode, OperatorId, PsamId, PurseFen, TxnType};
 
 use super::*;
+use crate::pending::RideStep;
 
 fn terminal() -> TerminalId {
     "000001000050".parse().unwrap()
@@ -33,10 +34,10 @@ fn tap(n: u32) -> PendingTap {
         vehicle: "".parse().unwrap(),
         stop_in: "0203".parse().unwrap(),
         stop_out: "0210".parse().unwrap(),
-        entered_at: (n % 2 == 0).then_some(at),
+        entered_at: n.is_multiple_of(2).then_some(at),
         test: false,
     };
-    PendingTap::new(record, 7, 3)
+    PendingTap::new(record, RideStep::Leave, 7, Some(vec![0x02, 0x2E, 0x00]), 3)
 }
 
 fn tac(n: u32) -> Tac {

@@ -1,0 +1,276 @@
+//! A card with a torn tap is back: finish that tap, or show that it never happened.
+//!
+//! Standard: GET TRANSACTION PROVE (card.md section 1.5). The card gives the proof of its last transaction of a
+//! type by its number; that the number is really this tap's is seen in the log, or in the trip record where
+//! amount 0 leaves the number unmoved.
+//!
+//! Invariant: no second debit. What can be neither finished nor shown undone is doubted, by name.
+
+use card::command::{
+    GetTransactionProve, InitializeForPurchase, PurchaseKind, ReadRecord, RecordPlace, Records,
+    TransactionProof,
+};
+use card::layout::{LOG_RECORDS, LogRecord, PublicInfo, Sfi};
+use model::{PurseFen, Tac};
+use smartcard::{Response, Status};
+
+use super::admit::Selected;
+use super::pay::accepted;
+use super::{CardStage, KeptStage, PsamStage, Step, Tap, TapOutcome, Terms, keep, parsed};
+use crate::batch::{Doubt, Note};
+use crate::pending::PendingTap;
+use crate::psam::CreditSamForPurchase;
+use crate::refusal::Refusal;
+
+/// A torn tap finished within this time is the tap that the passenger makes now; later, it is another one.
+const SAME_RIDE_S: i64 = 15 * 60;
+
+/// The torn tap, and the card that is back.
+pub(super) struct Torn {
+    info: PublicInfo,
+    pending: PendingTap,
+}
+
+/// Amount 0: the trip record is asked for, whether it is the one that the debit wrote.
+pub(super) struct RecheckingRecord(Torn);
+
+/// GET TRANSACTION PROVE is sent with `counter`.
+pub(super) struct Proving {
+    torn: Torn,
+    counter: u16,
+}
+
+/// There is a proof; the log is asked whose it is.
+pub(super) struct Identifying {
+    torn: Torn,
+    proof: TransactionProof,
+}
+
+/// There is no proof; INITIALIZE is sent to see the card's counter.
+pub(super) struct Counting(Torn);
+
+/// The counter has moved on; the log is asked by whom.
+pub(super) struct Searching(Torn);
+
+/// The torn tap happened, and this is its TAC.
+pub(super) struct Proven {
+    torn: Torn,
+    tac: Tac,
+}
+
+/// The torn tap is off the list without a TAC.
+pub(super) struct Settled {
+    torn: Torn,
+    /// Refused for good: the card could not prove itself.
+    refused: bool,
+}
+
+impl<'v> Tap<'v, Selected> {
+    pub(super) fn recover(self, pending: PendingTap) -> Step<'v> {
+        let Tap { terms, stage: Selected { info } } = self;
+        let torn = Torn { info, pending };
+        match torn.unmoved_record() {
+            Some(tag) => {
+                let read = record(Sfi::COMPOUND, RecordPlace::Tag(tag));
+                terms.card(&read, CardStage::RecheckingRecord(Tap { terms, stage: RecheckingRecord(torn) }))
+            }
+            None => terms.prove(torn),
+        }
+    }
+}
+
+impl Torn {
+    /// The tag of the record by which a tap of amount 0 is known, if it is one.
+    fn unmoved_record(&self) -> Option<u8> {
+        let amount_zero = self.pending.facts().amount == PurseFen::ZERO;
+        self.pending.written().filter(|_| amount_zero).and_then(|record| record.first().copied())
+    }
+
+    /// Whether a line of the card's log is this tap.
+    fn is(&self, line: &LogRecord) -> bool {
+        let tap = self.pending.facts();
+        line.terminal == tap.terminal
+            && line.at == tap.at
+            && line.amount == tap.amount
+            && line.kind == tap.kind
+    }
+}
+
+impl<'v> Terms<'v> {
+    fn prove(self, torn: Torn) -> Step<'v> {
+        let counter = torn.pending.facts().card_seq;
+        self.prove_by(torn, counter)
+    }
+
+    fn prove_by(self, torn: Torn, counter: u16) -> Step<'v> {
+        let prove = GetTransactionProve { kind: torn.pending.facts().kind, counter };
+        self.card(&prove, CardStage::Proving(Tap { terms: self, stage: Proving { torn, counter } }))
+    }
+
+    /// The card answers no more: the tap stays as torn as it was.
+    fn still_torn(self, torn: Torn) -> Step<'v> {
+        Step::Done(TapOutcome::Torn(torn.pending))
+    }
+
+    fn undone(self, torn: Torn) -> Step<'v> {
+        let note = Note::Undone(torn.pending.id());
+        let stage = Settled { torn, refused: false };
+        keep(note, KeptStage::RecoveredElse(Tap { terms: self, stage }))
+    }
+
+    fn doubted(self, torn: Torn, why: Doubt) -> Step<'v> {
+        let note = Note::Doubted(torn.pending.id(), why);
+        let stage = Settled { torn, refused: why == Doubt::WrongMac2 };
+        keep(note, KeptStage::RecoveredElse(Tap { terms: self, stage }))
+    }
+
+    /// The tap happened. If the PSAM still has its session open, it checks MAC2, as it would have.
+    fn happened(self, torn: Torn, proof: TransactionProof) -> Step<'v> {
+        let is_open = self.has_open(torn.pending.id());
+        let next = Tap { terms: self, stage: Proven { torn, tac: proof.tac } };
+        if is_open {
+            let credit = CreditSamForPurchase { mac2: proof.mac };
+            return self.psam(&credit, PsamStage::Rechecking(next));
+        }
+        next.record()
+    }
+}
+
+impl<'v> Tap<'v, RecheckingRecord> {
+    pub(super) fn answer(self, answer: Option<Response>) -> Step<'v> {
+        let Tap { terms, stage: RecheckingRecord(torn) } = self;
+        let Some(answer) = answer else { return terms.still_torn(torn) };
+        match parsed::<ReadRecord>(&answer) {
+            Some(found) if torn.pending.written() == Some(found.as_slice()) => terms.prove(torn),
+            Some(_) => terms.undone(torn),
+            None => terms.refuse(Refusal::CardWrong, Some(torn.info.number), Some(answer.status)),
+        }
+    }
+}
+
+impl<'v> Tap<'v, Proving> {
+    pub(super) fn answer(self, answer: Option<Response>) -> Step<'v> {
+        let Tap { terms, stage: Proving { torn, counter } } = self;
+        let Some(answer) = answer else { return terms.still_torn(torn) };
+        let proof = parsed::<GetTransactionProve>(&answer);
+        if torn.unmoved_record().is_some() {
+            // On some cards amount 0 counts as well.
+            let other = counter == torn.pending.counter();
+            return match proof {
+                Some(proof) => terms.happened(torn, proof),
+                None if other => terms.prove_by(torn, counter.wrapping_add(1)),
+                None => terms.doubted(torn, Doubt::MovedOn),
+            };
+        }
+        match proof {
+            Some(proof) => {
+                let newest = record(Sfi::PURCHASES, RecordPlace::Number(1));
+                let next = Tap { terms, stage: Identifying { torn, proof } };
+                terms.card(&newest, CardStage::Identifying(next))
+            }
+            None => {
+                let look = InitializeForPurchase {
+                    kind: PurchaseKind::Plain,
+                    key_index: terms.psam.key_index,
+                    amount: PurseFen::ZERO,
+                    terminal: terms.settings.terminal,
+                };
+                terms.card(&look, CardStage::Counting(Tap { terms, stage: Counting(torn) }))
+            }
+        }
+    }
+}
+
+impl<'v> Tap<'v, Identifying> {
+    /// Another reader's tap may have taken the number that ours never used.
+    pub(super) fn answer(self, answer: Option<Response>) -> Step<'v> {
+        let Tap { terms, stage: Identifying { torn, proof } } = self;
+        let Some(answer) = answer else { return terms.still_torn(torn) };
+        match log_line(&answer) {
+            Some(line) if !torn.is(&line) => terms.undone(torn),
+            // A card whose log cannot be read is believed, as readers in the field do.
+            _ => terms.happened(torn, proof),
+        }
+    }
+}
+
+impl<'v> Tap<'v, Counting> {
+    pub(super) fn answer(self, answer: Option<Response>) -> Step<'v> {
+        let Tap { terms, stage: Counting(torn) } = self;
+        let Some(answer) = answer else { return terms.still_torn(torn) };
+        let Some(offer) = parsed::<InitializeForPurchase>(&answer) else {
+            return terms.refuse(Refusal::CardWrong, Some(torn.info.number), Some(answer.status));
+        };
+        let moved = offer.counter.wrapping_sub(torn.pending.counter());
+        match u8::try_from(moved) {
+            Ok(0) => terms.undone(torn),
+            // The newest line has the card's number, so ours is as many back as it has moved.
+            Ok(back @ 1..=LOG_RECORDS) => {
+                let line = record(Sfi::PURCHASES, RecordPlace::Number(back));
+                terms.card(&line, CardStage::Searching(Tap { terms, stage: Searching(torn) }))
+            }
+            _ => terms.doubted(torn, Doubt::MovedOn),
+        }
+    }
+}
+
+impl<'v> Tap<'v, Searching> {
+    pub(super) fn answer(self, answer: Option<Response>) -> Step<'v> {
+        let Tap { terms, stage: Searching(torn) } = self;
+        let Some(answer) = answer else { return terms.still_torn(torn) };
+        match log_line(&answer) {
+            Some(line) if !torn.is(&line) => terms.undone(torn),
+            _ => terms.doubted(torn, Doubt::MovedOn),
+        }
+    }
+}
+
+impl<'v> Tap<'v, Proven> {
+    /// Only a wrong MAC2 speaks against the card; a PSAM that has forgotten the session says nothing.
+    pub(super) fn answer(self, answer: Option<Response>) -> Step<'v> {
+        match answer {
+            Some(answer) if answer.status == Status::WRONG_MAC => {
+                self.terms.doubted(self.stage.torn, Doubt::WrongMac2)
+            }
+            _ => self.record(),
+        }
+    }
+
+    fn record(self) -> Step<'v> {
+        let note = Note::Proven(self.stage.torn.pending.id(), self.stage.tac);
+        keep(note, KeptStage::RecoveredProven(self))
+    }
+
+    pub(super) fn kept(self, kept: bool) -> Step<'v> {
+        let Tap { terms, stage: Proven { torn: Torn { info, pending }, tac } } = self;
+        if !kept {
+            return Step::Done(TapOutcome::Torn(pending));
+        }
+        let age = terms.at.seconds_since(pending.facts().at);
+        if pending.step() == terms.request.step() && (0..=SAME_RIDE_S).contains(&age) {
+            return Step::Done(accepted(&pending, tac, true));
+        }
+        Tap { terms, stage: Selected { info } }.admit()
+    }
+}
+
+impl<'v> Tap<'v, Settled> {
+    pub(super) fn kept(self, kept: bool) -> Step<'v> {
+        let Tap { terms, stage: Settled { torn: Torn { info, pending }, refused } } = self;
+        if !kept {
+            return Step::Done(TapOutcome::Torn(pending));
+        }
+        if refused {
+            return terms.refuse(Refusal::WrongMac2, Some(info.number), Some(Status::WRONG_MAC));
+        }
+        Tap { terms, stage: Selected { info } }.admit()
+    }
+}
+
+fn record(file: Sfi, place: RecordPlace) -> ReadRecord {
+    ReadRecord { file, records: Records::One(place), length: 0 }
+}
+
+fn log_line(answer: &Response) -> Option<LogRecord> {
+    parsed::<ReadRecord>(answer).and_then(|record| LogRecord::parse(record.first_chunk()?))
+}
