@@ -7,8 +7,8 @@
 use smartcard::{Channel, ChannelError};
 
 use crate::seram::{
-    AgentReport, AgentStatus, HandshakeRequest, LocalAgentStatus, Orders, RamCommand, RamResponse, ResponseList,
-    SecureElement,
+    AgentReport, AgentStatus, HandshakeRequest, LocalAgentStatus, Orders, RamCommand, RamResponse,
+    ResponseList, SecureElement,
 };
 
 /// A phone's side of the conversation, for one element.
@@ -53,7 +53,9 @@ impl Agent {
             match command {
                 RamCommand::Start => run.start(channel),
                 RamCommand::Script { script } => run.script(&script.commands, channel),
-                RamCommand::Notify { notification } => run.notices.push(notification.device_app_notification.clone()),
+                RamCommand::Notify { notification } => {
+                    run.notices.push(notification.device_app_notification.clone())
+                }
                 RamCommand::Stop => run.stop = true,
             }
         }

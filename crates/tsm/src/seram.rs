@@ -176,16 +176,23 @@ impl Orders {
     /// Run `commands`; `first` also powers the element.
     #[must_use]
     pub fn run(commands: &[Apdu], first: bool) -> Self {
-        let script = CommandList { commands: commands.iter().map(|c| hex::encode_upper(c.to_bytes())).collect() };
+        let script =
+            CommandList { commands: commands.iter().map(|c| hex::encode_upper(c.to_bytes())).collect() };
         let start = first.then_some(RamCommand::Start);
-        Orders { ram_commands: start.into_iter().chain([RamCommand::Script { script }]).collect(), ..Orders::default() }
+        Orders {
+            ram_commands: start.into_iter().chain([RamCommand::Script { script }]).collect(),
+            ..Orders::default()
+        }
     }
 
     /// Nothing more to do; `notice` is for the application on the phone.
     #[must_use]
     pub fn stop(notice: &str) -> Self {
         let notification = Notification { device_app_notification: notice.to_owned() };
-        Orders { ram_commands: vec![RamCommand::Notify { notification }, RamCommand::Stop], ..Orders::default() }
+        Orders {
+            ram_commands: vec![RamCommand::Notify { notification }, RamCommand::Stop],
+            ..Orders::default()
+        }
     }
 
     /// Whether the session ends with these orders.

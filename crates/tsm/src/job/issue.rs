@@ -1,0 +1,278 @@
+//! Issue over the air (空中开卡): a security domain of ours, a purse in it, the card's own keys in the purse, and
+//! the purse in front of the readers.
+//!
+//! Standard: GlobalPlatform INSTALL, PUT KEY, STORE DATA over SCP02; Amendment C SET STATUS (globalplatform.md
+//! sections 1 and 2).
+//! Invariant: started anew at any point, the job looks at what is there and goes on; an instance is either
+//! personalised with this very card or made anew. The element's keys are tried once.
+
+use card::command::SelectApplication;
+use keys::{ChannelFacts, ChannelKeys, ChannelOwner};
+use smartcard::gp::{
+    Aid, Delete, InitializeUpdate, InitializeUpdateAnswer, Install, InstallApplication, InstallParameters,
+    Level, Privilege, Privileges, PutKey, Select, StoreData,
+};
+use smartcard::scp02::{Opening, Session};
+use smartcard::{Apdu, Command, Response, Status};
+
+use super::{Answers, Env, Next, Stop, activate, refused, refused_with};
+use crate::plan::{Element, IssuePlan, RefusalCode, Report};
+
+/// The name of our security domain, the same on every element.
+pub(super) const DOMAIN_AID: Aid = Aid::of([0xA0, 0, 0, 0, 0x03, 0x86, 0x98, 0x07, 0x00, 0x53, 0x44]);
+/// Version of our own keys in our security domain.
+const DOMAIN_KEY_VERSION: u8 = 0x21;
+
+#[derive(Debug)]
+pub(super) struct Issue {
+    plan: IssuePlan,
+    step: Step,
+}
+
+#[derive(Debug)]
+enum Step {
+    New,
+    Looking { opening: Opening },
+    OpeningDomain { opening: Opening, stale: bool },
+    Filling { put_keys: bool, blocks: usize },
+    Activating,
+}
+
+enum Found {
+    /// No instance of that name.
+    Nothing,
+    /// An instance that was never personalised.
+    Unfinished,
+    /// This very card.
+    Ours,
+}
+
+impl Issue {
+    pub(super) fn new(plan: IssuePlan) -> Self {
+        Issue { plan, step: Step::New }
+    }
+
+    /// Is the purse there already, and whose? And a channel to the issuer's domain.
+    pub(super) fn start(&mut self, env: &mut Env<'_>) -> Next {
+        let opening = open(env);
+        let look = [
+            SelectApplication { name: self.plan.instance.as_bytes().to_vec() }.to_apdu(),
+            Select::by_name(self.plan.element.facts().isd_aid.as_bytes()).to_apdu(),
+            opening.command().to_apdu(),
+        ];
+        self.step = Step::Looking { opening };
+        Next::Run(look.to_vec())
+    }
+
+    pub(super) fn answers(&mut self, answers: &mut Answers<'_>, env: &mut Env<'_>) -> Result<Next, Stop> {
+        match std::mem::replace(&mut self.step, Step::New) {
+            Step::New => Err(Stop::Silence),
+            Step::Looking { opening } => self.looked(opening, answers, env),
+            Step::OpeningDomain { opening, stale } => self.domain_opened(opening, stale, answers, env),
+            Step::Filling { put_keys, blocks } => self.filled(put_keys, blocks, answers),
+            Step::Activating => {
+                activate::switched(answers, &self.plan.others)?;
+                Ok(Next::Done(Report::Issued))
+            }
+        }
+    }
+
+    fn looked(
+        &mut self,
+        opening: Opening,
+        answers: &mut Answers<'_>,
+        env: &mut Env<'_>,
+    ) -> Result<Next, Stop> {
+        let stale = match self.found(answers.any()?)? {
+            Found::Ours => return Ok(self.activate()),
+            Found::Unfinished => true,
+            Found::Nothing => false,
+        };
+        answers.ok("SELECT of the issuer's security domain")?;
+        let answer = answers.parsed::<InitializeUpdate>("INITIALIZE UPDATE")?;
+        let (authenticate, mut session) = authenticate(opening, &answer, &issuer(&self.plan.element), env)?;
+        let delete =
+            stale.then(|| session.wrap(&Delete { aid: self.plan.instance, related: false }.to_apdu()));
+        let domain = session.wrap(&self.domain().to_apdu());
+        let opening = open(env);
+        let select = Select::by_name(DOMAIN_AID).to_apdu();
+        let update = opening.command().to_apdu();
+        self.step = Step::OpeningDomain { opening, stale };
+        Ok(Next::Run([authenticate].into_iter().chain(delete).chain([domain, select, update]).collect()))
+    }
+
+    /// What stands under the instance's name. A card of somebody is never touched, blocked or not.
+    fn found(&self, selected: &Response) -> Result<Found, Stop> {
+        let status = selected.status;
+        if status == Status::FILE_NOT_FOUND {
+            return Ok(Found::Nothing);
+        }
+        let info = SelectApplication::parse_response(&selected.data).and_then(|fci| fci.public_info());
+        match info {
+            Some(info) if info.number != self.plan.card.number => {
+                Err(refused_with(RefusalCode::AlreadyThere, "SELECT", status))
+            }
+            Some(_) if status.is_ok() => Ok(Found::Ours),
+            None if status.is_ok() => Ok(Found::Unfinished),
+            _ => Err(refused_with(RefusalCode::Blocked, "SELECT", status)),
+        }
+    }
+
+    /// Our security domain, with the right to manage what is inside it.
+    fn domain(&self) -> Install {
+        let facts = self.plan.element.facts();
+        Install::Application(InstallApplication {
+            load_file: name(&facts.ssd_package),
+            module: name(&facts.ssd_module),
+            instance: DOMAIN_AID,
+            privileges: Privileges::of(&[Privilege::SecurityDomain, Privilege::AuthorizedManagement]),
+            parameters: InstallParameters::default(),
+            selectable: true,
+        })
+    }
+
+    fn purse(&self) -> Install {
+        let facts = self.plan.element.facts();
+        Install::Application(InstallApplication {
+            load_file: name(&facts.purse_package),
+            module: name(&facts.purse_module),
+            instance: self.plan.instance,
+            privileges: Privileges::default(),
+            parameters: InstallParameters::default(),
+            selectable: true,
+        })
+    }
+
+    fn domain_opened(
+        &mut self,
+        opening: Opening,
+        stale: bool,
+        answers: &mut Answers<'_>,
+        env: &mut Env<'_>,
+    ) -> Result<Next, Stop> {
+        authenticated(answers)?;
+        if stale {
+            answers.any()?; // a purse in our domain goes with the domain's own keys, below
+        }
+        let made = answers.any()?.status;
+        if made == Status::NO_ROOM {
+            return Err(refused_with(RefusalCode::NoRoom, "INSTALL of the security domain", made));
+        }
+        answers.ok("SELECT of our security domain")?;
+        let answer = answers.parsed::<InitializeUpdate>("INITIALIZE UPDATE")?;
+        let put_keys = answer.key_version != DOMAIN_KEY_VERSION;
+        let owner = if put_keys { issuer(&self.plan.element) } else { own(&self.plan.element) };
+        let (authenticate, session) = authenticate(opening, &answer, &owner, env)?;
+        self.fill(authenticate, session, put_keys, stale, env)
+    }
+
+    /// Our keys into the domain, the purse into the domain, the card's data and keys into the purse.
+    fn fill(
+        &mut self,
+        authenticate: Apdu,
+        mut session: Session,
+        put_keys: bool,
+        stale: bool,
+        env: &mut Env<'_>,
+    ) -> Result<Next, Stop> {
+        let ours = |_| refused(RefusalCode::Ours, "key service");
+        let mut script = vec![authenticate];
+        if put_keys {
+            let keys = env.keys.wrap_domain_keys(&self.plan.element.se_id, session.keys()).map_err(ours)?;
+            let put = PutKey { replaces: 0, version: DOMAIN_KEY_VERSION, first_key: 1, keys: keys.to_vec() };
+            script.push(session.wrap(&put.to_apdu()));
+        } else if stale {
+            script.push(session.wrap(&Delete { aid: self.plan.instance, related: false }.to_apdu()));
+        }
+        let keys = env.keys.wrap_card_keys(&self.plan.card, session.keys()).map_err(ours)?;
+        let blocks = StoreData::series(self.plan.personalisation.store_data(&keys), true)
+            .ok_or_else(|| refused(RefusalCode::Ours, "STORE DATA"))?;
+        script.push(session.wrap(&self.purse().to_apdu()));
+        script.push(session.wrap(&Install::Personalize { target: self.plan.instance }.to_apdu()));
+        script.extend(blocks.iter().map(|block| session.wrap(&block.to_apdu())));
+        script.extend(self.activation());
+        self.step = Step::Filling { put_keys: put_keys || stale, blocks: blocks.len() };
+        Ok(Next::Run(script))
+    }
+
+    fn filled(&mut self, first: bool, blocks: usize, answers: &mut Answers<'_>) -> Result<Next, Stop> {
+        authenticated(answers)?;
+        if first {
+            answers.any()?;
+        }
+        answers.ok("INSTALL of the purse")?;
+        answers.ok("INSTALL for personalization")?;
+        for _ in 0..blocks {
+            answers.ok("STORE DATA")?;
+        }
+        if self.plan.element.facts().crs {
+            activate::switched(answers, &self.plan.others)?;
+        }
+        Ok(Next::Done(Report::Issued))
+    }
+
+    fn activation(&self) -> Vec<Apdu> {
+        if self.plan.element.facts().crs {
+            activate::commands(&self.plan.instance, &self.plan.others)
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn activate(&mut self) -> Next {
+        let script = self.activation();
+        if script.is_empty() {
+            return Next::Done(Report::Issued);
+        }
+        self.step = Step::Activating;
+        Next::Run(script)
+    }
+}
+
+/// A new host challenge for the element's default key set.
+pub(super) fn open(env: &mut Env<'_>) -> Opening {
+    let mut challenge = [0; 8];
+    env.entropy.fill(&mut challenge);
+    Opening::new(0, challenge)
+}
+
+/// Who holds the keys of the element's issuer domain.
+pub(super) fn issuer(element: &Element) -> ChannelOwner {
+    let facts = element.facts();
+    ChannelOwner::Issuer { maker: facts.keys.clone(), scheme: facts.key_scheme, version: facts.key_version }
+}
+
+/// Our own keys in our domain on this element.
+pub(super) fn own(element: &Element) -> ChannelOwner {
+    ChannelOwner::Domain { element: element.se_id.clone() }
+}
+
+/// EXTERNAL AUTHENTICATE and the session behind it; the card's cryptogram is checked first, so that wrong keys
+/// never cost the card a try.
+pub(super) fn authenticate(
+    opening: Opening,
+    answer: &InitializeUpdateAnswer,
+    owner: &ChannelOwner,
+    env: &Env<'_>,
+) -> Result<(Apdu, Session), Stop> {
+    let facts = ChannelFacts { diversification: answer.diversification, sequence: answer.sequence };
+    let keys: ChannelKeys =
+        env.keys.open_channel(owner, &facts).map_err(|_| refused(RefusalCode::Ours, "INITIALIZE UPDATE"))?;
+    let opened = opening.authenticate(answer, keys, Level::MacAndEncryption);
+    opened.map_err(|_| refused(RefusalCode::WrongKeys, "INITIALIZE UPDATE"))
+}
+
+/// The answer to EXTERNAL AUTHENTICATE.
+pub(super) fn authenticated(answers: &mut Answers<'_>) -> Result<(), Stop> {
+    let status = answers.any()?.status;
+    if status.is_ok() {
+        Ok(())
+    } else {
+        Err(refused_with(RefusalCode::WrongKeys, "EXTERNAL AUTHENTICATE", status))
+    }
+}
+
+/// An AID of the registry; its files allow no other length.
+fn name(aid: &model::registry::Aid) -> Aid {
+    Aid::new(aid.as_bytes()).unwrap_or(Aid::ISSUER_DOMAIN)
+}

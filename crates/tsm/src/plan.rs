@@ -1,0 +1,300 @@
+//! What a job is asked to do, and what it reports.
+//!
+//! Invariant: a [`Reservation`] is complete: with it alone, a later contact with the card settles what an
+//! unanswered CREDIT FOR LOAD did.
+
+use std::fmt;
+
+use card::command::Pin;
+use card::{Personalisation, PurseView};
+use keys::{CardRef, LoadOffer, LoadProof};
+use minicbor::{Decode, Encode};
+use model::registry::{ElementFacts, Phone};
+use model::{CardNumber, CardTime, PurseFen, Tac, TerminalId};
+use smartcard::Status;
+use smartcard::gp::Aid;
+
+/// One secure element, and the dialect its model speaks.
+#[derive(Clone, Debug)]
+pub struct Element {
+    /// The element's identity, as its agent gives it.
+    pub se_id: String,
+    /// The phone model.
+    pub profile: Phone,
+}
+
+impl Element {
+    /// What the TSM must know of the element.
+    #[must_use]
+    pub fn facts(&self) -> &ElementFacts {
+        &self.profile.element
+    }
+}
+
+/// A city card for a phone (空中开卡).
+#[derive(Clone, Debug)]
+pub struct IssuePlan {
+    /// Where to.
+    pub element: Element,
+    /// The card's keys are derived from this.
+    pub card: CardRef,
+    /// The instance's name on the element.
+    pub instance: Aid,
+    /// Everything that is written into the purse, but its keys.
+    pub personalisation: Personalisation,
+    /// Other city cards on the element: made inactive, so that readers see the new one.
+    pub others: Vec<Aid>,
+}
+
+/// Value for a purse (圈存).
+#[derive(Clone, Debug)]
+pub struct LoadPlan {
+    /// The card that is meant; `None` for whatever plastic card is held to the phone.
+    pub card: Option<CardNumber>,
+    /// The instance's name.
+    pub aid: Aid,
+    /// How much.
+    pub amount: PurseFen,
+    /// The most the purse may hold.
+    pub purse_limit: PurseFen,
+    /// The load point's number, part of every MAC.
+    pub terminal: TerminalId,
+    /// The card's PIN, if its city's profile asks for one before a load.
+    pub pin: Option<Pin>,
+    /// A load of this card that is in doubt: settled before anything else.
+    pub unsettled: Option<Unsettled>,
+}
+
+/// A load that is in doubt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsettled {
+    /// What was reserved before the bytes left.
+    pub reservation: Reservation,
+    /// It is this very order, resumed: if the card has the value, the job is done.
+    pub same_order: bool,
+}
+
+/// A look at a card: balance and logs.
+#[derive(Clone, Debug)]
+pub struct ReadPlan {
+    /// The instance's name.
+    pub aid: Aid,
+    /// The card that is meant; `None` for whatever plastic card is held to the phone.
+    pub card: Option<CardNumber>,
+    /// A load of this card that is in doubt: settled by the look.
+    pub unsettled: Option<Reservation>,
+}
+
+/// An empty card to be taken off a phone.
+#[derive(Clone, Debug)]
+pub struct DeletePlan {
+    /// Where from.
+    pub element: Element,
+    /// The card.
+    pub card: CardNumber,
+    /// The instance's name.
+    pub instance: Aid,
+}
+
+/// The card that readers shall see.
+#[derive(Clone, Debug)]
+pub struct ActivatePlan {
+    /// Where.
+    pub element: Element,
+    /// The instance to switch on.
+    pub instance: Aid,
+    /// The instances to switch off.
+    pub others: Vec<Aid>,
+}
+
+/// What is written down before CREDIT FOR LOAD leaves: enough to prove later what the card did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Reservation {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    card: [u8; 8],
+    #[n(1)]
+    city: u16,
+    #[n(2)]
+    balance: u32,
+    #[n(3)]
+    counter: u16,
+    #[n(4)]
+    amount: u32,
+    #[cbor(n(5), with = "minicbor::bytes")]
+    terminal: [u8; 6],
+    #[n(6)]
+    at: i64,
+}
+
+impl Reservation {
+    /// From the card's offer and the load that answers it. `None` if the purse would not hold the sum.
+    #[must_use]
+    pub fn new(
+        card: &CardRef,
+        offer: &LoadOffer,
+        amount: PurseFen,
+        terminal: TerminalId,
+        at: CardTime,
+    ) -> Option<Self> {
+        offer.balance.plus(amount)?;
+        Some(Reservation {
+            card: card.number.bytes(),
+            city: card.city.get(),
+            balance: offer.balance.get(),
+            counter: offer.counter,
+            amount: amount.get(),
+            terminal: terminal.bytes(),
+            at: at.as_seconds(),
+        })
+    }
+
+    /// Which card. `None` only for bytes that this program did not write.
+    #[must_use]
+    pub fn card(&self) -> Option<CardRef> {
+        Some(CardRef { city: model::CityCode::new(self.city)?, number: CardNumber::new(self.card) })
+    }
+
+    /// The purse before the load.
+    #[must_use]
+    pub fn balance_before(&self) -> PurseFen {
+        PurseFen::try_from(self.balance).unwrap_or(PurseFen::MAX)
+    }
+
+    /// The online counter before the load.
+    #[must_use]
+    pub fn counter(&self) -> u16 {
+        self.counter
+    }
+
+    /// How much.
+    #[must_use]
+    pub fn amount(&self) -> PurseFen {
+        PurseFen::try_from(self.amount).unwrap_or(PurseFen::MAX)
+    }
+
+    /// What the card's TAC must prove. `None` only for bytes that this program did not write.
+    #[must_use]
+    pub fn proof(&self) -> Option<LoadProof> {
+        Some(LoadProof {
+            new_balance: self.balance_before().plus(self.amount())?,
+            counter: self.counter,
+            amount: self.amount(),
+            terminal: TerminalId::new(self.terminal),
+            at: CardTime::from_seconds(self.at)?,
+        })
+    }
+}
+
+/// Why a job stopped without doing what it was asked. Nothing has moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefusalCode {
+    /// No application of ours where one was expected.
+    NotOurCard,
+    /// Another card than the one meant.
+    OtherCard,
+    /// The card, or its application, is blocked.
+    Blocked,
+    /// The purse would hold more than its limit.
+    OverLimit,
+    /// The card wants a PIN that we do not have.
+    Pin,
+    /// The element's keys are not the ones its profile names. One attempt, never a second.
+    WrongKeys,
+    /// No room on the element.
+    NoRoom,
+    /// A card of this city is already there.
+    AlreadyThere,
+    /// The card holds value; it cannot be taken off.
+    NotEmpty,
+    /// A load of this card is in doubt and the card did not settle it.
+    StillInDoubt,
+    /// The card's offer, or its proof, is not genuine.
+    NotGenuine,
+    /// The card refused a step.
+    CardRefused,
+    /// The card's answer is not what the standard says.
+    BadAnswer,
+    /// Our own keys or registry do not cover this card.
+    Ours,
+}
+
+/// A refusal with the step at which it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason.
+    pub code: RefusalCode,
+    /// The step, by its command's standard name.
+    pub at: &'static str,
+    /// What the card said, if it said anything.
+    pub status: Option<Status>,
+}
+
+impl RefusalCode {
+    /// Stable, for machines.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            RefusalCode::NotOurCard => "card-not-ours",
+            RefusalCode::OtherCard => "card-is-another",
+            RefusalCode::Blocked => "card-blocked",
+            RefusalCode::OverLimit => "purse-over-limit",
+            RefusalCode::Pin => "card-pin-refused",
+            RefusalCode::WrongKeys => "element-keys-wrong",
+            RefusalCode::NoRoom => "element-full",
+            RefusalCode::AlreadyThere => "card-already-there",
+            RefusalCode::NotEmpty => "card-not-empty",
+            RefusalCode::StillInDoubt => "card-still-in-doubt",
+            RefusalCode::NotGenuine => "card-not-genuine",
+            RefusalCode::CardRefused => "card-refused",
+            RefusalCode::BadAnswer => "card-bad-answer",
+            RefusalCode::Ours => "centre-not-equipped",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.code.as_str(), self.at)?;
+        match self.status {
+            Some(status) => write!(f, ": {status}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Report {
+    /// The card is on the phone, personalised and active.
+    Issued,
+    /// The card proved the load.
+    Loaded {
+        /// What was reserved.
+        reservation: Reservation,
+        /// The proof.
+        tac: Tac,
+    },
+    /// The card refused CREDIT FOR LOAD: the value is not on it.
+    LoadRefused {
+        /// What was reserved.
+        reservation: Reservation,
+        /// What the card said.
+        refusal: Refusal,
+    },
+    /// No answer to CREDIT FOR LOAD, or one that proves nothing: in doubt until the card is seen again.
+    Unknown {
+        /// What was reserved.
+        reservation: Reservation,
+    },
+    /// What the card says of itself.
+    Read(PurseView),
+    /// The card is off the phone.
+    Deleted,
+    /// Readers see the card.
+    Activated,
+    /// Not done; nothing has moved.
+    Refused(Refusal),
+    /// Silence before any money was at risk: the job may simply be started again.
+    Interrupted,
+}
