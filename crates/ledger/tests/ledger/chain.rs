@@ -1,6 +1,6 @@
 //! The chain's vectors: computed by other code, and each refused once a bit is flipped.
 
-use ledger::{Books, Difference, Digest, Entry, Fact, Head, Ledger, Leg, Line, SqliteLedger};
+use ledger::{Books, Difference, Digest, Entry, Fact, Head, Ledger, Leg, Line, SqliteLedger, Standing};
 use model::Fen;
 
 struct Vector {
@@ -99,4 +99,22 @@ fn a_line_that_may_not_follow_is_refused_though_its_hash_is_right() {
     assert!(matches!(told(&[0, 1, 1]), Err(Difference::Order { position: 3, .. })), "posted twice");
     assert!(matches!(told(&[0, 1, 0]), Err(Difference::Order { position: 3, .. })), "an id opened again");
     assert!(matches!(told(&[3, 0]), Err(Difference::Day { position: 2, .. })), "on a closed day");
+}
+
+/// A store may keep more beside its log than SQLite's does.
+#[test]
+fn what_a_store_keeps_is_held_against_the_log() {
+    let mut ledger = SqliteLedger::in_memory().unwrap();
+    for vector in vectors() {
+        ledger.commit_one(vector.fact).unwrap();
+    }
+    let kept = ledger.standing().unwrap();
+    let books = ledger.books_at(kept.head.position).unwrap();
+    assert_eq!(books.compare(&kept), Ok(()));
+    let doubted = Standing { in_doubt: ["order-2".parse().unwrap()].into(), ..kept.clone() };
+    assert!(matches!(books.compare(&doubted), Err(Difference::Doubt { .. })));
+    let opened = Standing { closed: None, ..kept.clone() };
+    assert!(matches!(books.compare(&opened), Err(Difference::ClosedDay { .. })));
+    let emptied = Standing { balances: Default::default(), ..kept };
+    assert!(matches!(books.compare(&emptied), Err(Difference::Balance { .. })));
 }

@@ -117,7 +117,7 @@ fn other_rules_hold_from_when_they_are_given() {
     let mut wallet = SqliteLedger::in_memory().unwrap().with_rules(rules);
     wallet.record(entry("top-up", &[("bank:1", "passenger:1", 100)])).unwrap();
     assert_eq!(code(&wallet.pend(entry("a", &[("passenger:1", "owed:2000", 101)]))), "below-zero");
-    assert_eq!(code(&wallet.record(entry("b", &[("float:2000", "x:1", 1)]))), "taken");
+    assert_eq!(code(&wallet.record(entry("b", &[("float:2000", "x:1", 2)]))), "taken");
     let mut wallet = wallet.with_rules(Rules::centre());
     assert_eq!(code(&wallet.record(entry("c", &[("float:2000", "x:1", 1)]))), "below-zero");
     assert_eq!(
