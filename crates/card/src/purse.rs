@@ -79,6 +79,12 @@ impl Purse {
         &self.memory
     }
 
+    /// Whether the applet has become a card.
+    #[must_use]
+    pub const fn is_personalised(&self) -> bool {
+        self.memory.issued.is_some()
+    }
+
     /// Power off and on, or a new field.
     pub fn reset(&mut self) {
         self.session = Session::default();

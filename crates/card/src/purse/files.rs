@@ -106,8 +106,7 @@ impl Purse {
     }
 }
 
-/// `length` bytes from the front, 0 being all; `6Cxx` says the right length where there are fewer, or where a
-/// record is longer.
+/// `length` bytes from the front, 0 being all; where there are fewer, `6Cxx` says how many.
 fn cut(bytes: &[u8], length: u8) -> Result<Vec<u8>, Status> {
     if length == 0 {
         return Ok(bytes.to_vec());

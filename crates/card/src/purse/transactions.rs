@@ -214,3 +214,48 @@ fn draw(entropy: &mut dyn Entropy) -> [u8; 4] {
     entropy.fill(&mut random);
     random
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::purse::PurseMemory;
+
+    struct Zeros;
+
+    impl Entropy for Zeros {
+        fn fill(&mut self, buffer: &mut [u8]) {
+            buffer.fill(0);
+        }
+    }
+
+    /// The card of `vectors/card/memory.toml`, its counters moved.
+    fn purse_with(online: u16, offline: u16) -> Purse {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/card/memory.toml");
+        let file: toml::Table = toml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let bytes = file["memory"][0]["bytes"].as_str().unwrap().split_whitespace().collect::<String>();
+        let mut memory: PurseMemory = minicbor::decode(&hex::decode(bytes).unwrap()).unwrap();
+        let issued = memory.issued.as_mut().unwrap();
+        issued.profile.pin_before_load = false;
+        (issued.online, issued.offline) = (online, offline);
+        Purse::with_memory(memory)
+    }
+
+    fn initialize(purse: &mut Purse, p1: u8) -> Status {
+        let data = hex::decode("0100000001410002130001").unwrap();
+        purse.process(&Apdu::new([0x80, 0x50, p1, 0x02], data, None), &mut Zeros).status
+    }
+
+    #[test]
+    fn a_counter_at_its_end_begins_no_transaction() {
+        let mut purse = purse_with(u16::MAX, u16::MAX);
+        assert_eq!([0, 1, 3].map(|p1| initialize(&mut purse, p1)), [Status::COUNTER_MAX; 3]);
+        let mut purse = purse_with(u16::MAX - 1, u16::MAX - 1);
+        assert_eq!([0, 1, 3].map(|p1| initialize(&mut purse, p1)), [Status::OK; 3]);
+    }
+
+    #[test]
+    fn a_load_and_a_purchase_have_counters_of_their_own() {
+        let mut purse = purse_with(u16::MAX, 0);
+        assert_eq!([0, 1].map(|p1| initialize(&mut purse, p1)), [Status::COUNTER_MAX, Status::OK]);
+    }
+}
