@@ -1,21 +1,66 @@
-//! Taps for tests: one plain example, and any tap at all.
+//! Taps for tests: one plain example, any tap at all, and cards whose TAC is quick to make.
 
+use keys::CardRef;
+use model::registry::Registry;
 use model::{
     CardNumber, CardTime, CityCode, Mode, OperatorId, PsamId, PurseFen, Tac, TapRecord, TerminalId, TxnType,
 };
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 
-/// A Hangzhou card on a Shanghai bus.
+use crate::judge::Proofs;
+use crate::make::Cards;
+
+/// The registry that is compiled in.
+pub(crate) fn registry() -> &'static Registry {
+    static REGISTRY: std::sync::LazyLock<Registry> =
+        std::sync::LazyLock::new(|| Registry::embedded().unwrap());
+    &REGISTRY
+}
+
+/// Cards, and their judge, whose TAC is a plain hash of what a TAC covers.
+pub(crate) struct QuickCards;
+
+fn quick_tac(card: &CardRef, tap: &TapRecord) -> Tac {
+    let mut hash = Sha256::new();
+    hash.update([card.city.to_bcd().as_slice(), &card.number.bytes(), &tap.amount.to_be_bytes()].concat());
+    hash.update(
+        [&[tap.kind.code()], tap.terminal.bytes().as_slice(), &tap.terminal_seq.to_be_bytes()].concat(),
+    );
+    hash.update(tap.at.as_seconds().to_be_bytes());
+    let digest = hash.finalize();
+    Tac([digest[0], digest[1], digest[2], digest[3]])
+}
+
+impl Cards for QuickCards {
+    fn sign(&self, card: &CardRef, taps: &mut [TapRecord]) {
+        taps.iter_mut().for_each(|tap| tap.tac = quick_tac(card, tap));
+    }
+}
+
+impl Proofs for QuickCards {
+    fn verify(&self, taps: &[&TapRecord]) -> Vec<bool> {
+        taps.iter().map(|tap| tap.tac == signed((*tap).clone()).tac).collect()
+    }
+}
+
+/// The tap with the TAC that its card would have made.
+pub(crate) fn signed(mut tap: TapRecord) -> TapRecord {
+    tap.tac = quick_tac(&CardRef { city: tap.issuer, number: tap.card }, &tap);
+    tap
+}
+
+/// A Ningbo card on a Shanghai bus.
 pub(crate) fn tap() -> TapRecord {
     TapRecord {
-        card: CardNumber::from_u64(0x3100_0000_0000_0042),
-        issuer: CityCode::new(3100).unwrap(),
+        card: CardNumber::from_u64(0x3150_0000_0000_0042),
+        issuer: CityCode::new(3150).unwrap(),
         acquirer: CityCode::new(2000).unwrap(),
         operator: OperatorId::new(20_000_101).unwrap(),
         mode: Mode::Bus,
-        terminal: TerminalId::from_u64(0x2000_0000_0001).unwrap(),
+        terminal: TerminalId::from_u64(0x2000_0101_0001).unwrap(),
         terminal_seq: 77,
-        psam: PsamId(0x2000_0000_0000_0001),
+        psam: PsamId(0x2000_0101_0001),
         card_seq: 5,
         amount: PurseFen::try_from(200).unwrap(),
         list_fare: PurseFen::try_from(200).unwrap(),

@@ -53,6 +53,10 @@ pub enum Reason {
     UnknownOperator,
     /// The operator belongs to another city.
     ForeignOperator,
+    /// The terminal is not one of the operator's.
+    ForeignTerminal,
+    /// No agreement says how the two cities share such a tap.
+    NoAgreement,
     /// The record says itself that it is a test.
     TestRecord,
     /// The amount is above the purse limit.
@@ -140,7 +144,7 @@ impl Verdict {
 
 impl Reason {
     /// Every reason, by verdict and code.
-    pub const ALL: [Reason; 19] = [
+    pub const ALL: [Reason; 21] = [
         Reason::Accepted,
         Reason::TacDiffers,
         Reason::RepeatedToday,
@@ -153,6 +157,8 @@ impl Reason {
         Reason::UnknownAcquirer,
         Reason::UnknownOperator,
         Reason::ForeignOperator,
+        Reason::ForeignTerminal,
+        Reason::NoAgreement,
         Reason::TestRecord,
         Reason::AmountOverLimit,
         Reason::BalanceOverLimit,
@@ -226,6 +232,20 @@ impl Reason {
                 "foreign-operator",
                 "运营单位属于另一城市",
                 "the operator belongs to another city",
+            ),
+            Reason::ForeignTerminal => words(
+                UnknownParty,
+                6,
+                "foreign-terminal",
+                "终端不属于该运营单位",
+                "the terminal is not one of the operator's",
+            ),
+            Reason::NoAgreement => words(
+                UnknownParty,
+                7,
+                "no-agreement",
+                "两地之间无清分协议",
+                "no agreement covers the two cities that day",
             ),
             Reason::TestRecord => words(Test, 1, "test-record", "测试记录不付款", "a test is never paid"),
             Reason::AmountOverLimit => words(

@@ -13,6 +13,8 @@ mod taps;
 mod verdicts;
 mod writer;
 
+use bytes::Bytes;
+
 use crate::record::Record;
 
 pub use error::ParquetFault;
@@ -33,11 +35,11 @@ pub fn write_taps(records: &[Record]) -> Result<Vec<u8>, ParquetFault> {
 ///
 /// # Errors
 /// [`ParquetFault`], if the file is not Parquet or lacks a column; each chunk may fail by itself.
-pub fn read_taps(
+pub fn read_taps<T: Into<Bytes>>(
     file: &str,
-    bytes: Vec<u8>,
-) -> Result<impl Iterator<Item = Result<Vec<Record>, ParquetFault>> + use<>, ParquetFault> {
-    reader::Reader::<Record>::open(file, bytes)
+    bytes: T,
+) -> Result<impl Iterator<Item = Result<Vec<Record>, ParquetFault>> + use<T>, ParquetFault> {
+    reader::Reader::<Record>::open(file, bytes.into())
 }
 
 /// Writes verdicts.
@@ -52,11 +54,11 @@ pub fn write_verdicts(rows: &[VerdictRow]) -> Result<Vec<u8>, ParquetFault> {
 ///
 /// # Errors
 /// As [`read_taps`].
-pub fn read_verdicts(
+pub fn read_verdicts<T: Into<Bytes>>(
     file: &str,
-    bytes: Vec<u8>,
-) -> Result<impl Iterator<Item = Result<Vec<VerdictRow>, ParquetFault>> + use<>, ParquetFault> {
-    reader::Reader::<VerdictRow>::open(file, bytes)
+    bytes: T,
+) -> Result<impl Iterator<Item = Result<Vec<VerdictRow>, ParquetFault>> + use<T>, ParquetFault> {
+    reader::Reader::<VerdictRow>::open(file, bytes.into())
 }
 
 #[cfg(test)]

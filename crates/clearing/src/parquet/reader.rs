@@ -52,12 +52,12 @@ pub(super) struct Reader<R> {
 }
 
 impl<R: Row> Reader<R> {
-    pub(super) fn open(file: &str, bytes: Vec<u8>) -> Result<Self, ParquetFault> {
+    pub(super) fn open(file: &str, bytes: Bytes) -> Result<Self, ParquetFault> {
         guarded(file, || Self::open_unguarded(file, bytes))
     }
 
-    fn open_unguarded(file: &str, bytes: Vec<u8>) -> Result<Self, ParquetFault> {
-        let reader = SerializedFileReader::new(Bytes::from(bytes))
+    fn open_unguarded(file: &str, bytes: Bytes) -> Result<Self, ParquetFault> {
+        let reader = SerializedFileReader::new(bytes)
             .map_err(|source| ParquetFault::Open { file: file.to_owned(), source })?;
         let schema = reader.metadata().file_metadata().schema_descr();
         let locate = |column: &Column| {
