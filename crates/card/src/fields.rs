@@ -1,4 +1,6 @@
 //! Fixed fields one behind the other, as every purse command, answer and file has them.
+//!
+//! Standard: PBOC data fields: fixed lengths, numbers big-endian (card.md, notation).
 
 /// Takes fields from the front of some bytes.
 pub(crate) struct Fields<'a>(&'a [u8]);

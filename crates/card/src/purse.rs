@@ -201,6 +201,12 @@ impl Purse {
 
     fn get_message(&self, apdu: &Apdu) -> Result<Vec<u8>, Status> {
         GetMessage::from_apdu(apdu)?;
-        Ok(self.issued()?.auth_id.to_vec())
+        let issued = self.issued()?;
+        // A plain PBOC card does not know the command; a terminal tells the two apart by it.
+        if issued.profile.mac1_includes_auth_id {
+            Ok(issued.auth_id.to_vec())
+        } else {
+            Err(Status::WRONG_INS)
+        }
     }
 }

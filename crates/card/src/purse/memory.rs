@@ -1,5 +1,6 @@
 //! What the card keeps without power.
 //!
+//! Standard: the files of card.md section 5, the counters and proofs of sections 1.2 to 1.5; the form is CBOR.
 //! Invariant: it is replaced whole, never field by field: a transaction makes the next [`Issued`] beside the old
 //! one, and one assignment puts it in place. What one release has written every later one reads: fields have
 //! numbers, numbers are never given twice, and a new field has a default.
