@@ -101,7 +101,10 @@ fn the_commands_read_back_what_they_write() {
             }
             0x70 => {
                 assert_eq!(InitSamForPurchase::from_apdu(&apdu).unwrap().to_apdu(), apdu);
-                assert_eq!(InitSamForPurchase::parse_response(data).map(|o: SamOffer| o.to_bytes()).unwrap(), data);
+                assert_eq!(
+                    InitSamForPurchase::parse_response(data).map(|o: SamOffer| o.to_bytes()).unwrap(),
+                    data
+                );
             }
             0x72 => assert_eq!(CreditSamForPurchase::from_apdu(&apdu).unwrap().to_apdu(), apdu),
             _ => continue,
