@@ -6,10 +6,12 @@
 
 pub mod agent;
 mod job;
+mod personal;
 mod plan;
 pub mod seram;
 
 pub use job::{Env, Job, Next};
+pub use personal::{load_pin, new_card};
 pub use plan::{
     ActivatePlan, DeletePlan, Element, IssuePlan, LoadPlan, ReadPlan, Refusal, RefusalCode, Report,
     Reservation, Unsettled,
