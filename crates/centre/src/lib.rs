@@ -1,1 +1,29 @@
-//! The service: wallets, phones, operators, settlement, console.
+//! The centre (清算中心): one door each for wallets, phones and operators; settlement; the console page.
+//!
+//! [`Core`] is the centre without HTTP: it owns the store and the ledger, and its doors are its methods.
+//! [`http::router`] is the only way in for everyone, over a socket or, in a simulation, in process.
+//!
+//! Invariant: money is pended before the bytes leave, posted on a card's proof, voided on a proven refusal, and
+//! otherwise in doubt: visible, named, and settled by the next contact with the card. Time never settles it.
+
+mod console;
+mod core;
+pub mod http;
+mod money;
+mod operator;
+mod personal;
+mod phone;
+mod plans;
+mod problem;
+mod settlement;
+mod store;
+mod texts;
+mod wallet;
+
+pub use crate::core::{CENTRE, Config, Core, OpenError, Storage};
+pub use console::Overview;
+pub use plans::{LOAD_POINT, instance_aid};
+pub use problem::{Code, Problem};
+
+pub use settlement::{Closing, Statement, StatementLine};
+pub use store::StoreError;

@@ -1,0 +1,69 @@
+//! The centre's console (控制台): the numbers of the page, read at one moment.
+//!
+//! Invariant: nothing here changes anything, and nothing shown names a passenger or a whole card number.
+
+use model::{CardTime, Fen};
+
+use crate::core::Core;
+use crate::problem::Problem;
+use crate::store::{CardRow, Event, FileRow, OrderRow};
+
+/// Events on the page.
+const EVENTS: u32 = 12;
+
+/// The network at a glance.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// When it was read.
+    pub now: CardTime,
+    /// Cards on phones.
+    pub cards: u64,
+    /// Loads that cards have proven.
+    pub loads: u64,
+    /// What they came to.
+    pub loaded: Fen,
+    /// Taps at home in today's files.
+    pub taps_home: u64,
+    /// Taps away in today's files.
+    pub taps_away: u64,
+    /// Orders in doubt.
+    pub in_doubt: u64,
+    /// Their money, named one by one in the ledger.
+    pub in_doubt_fen: Fen,
+    /// Who is owed how much (positive) or owes it (negative), by account; zero-sum.
+    pub positions: Vec<(String, Fen)>,
+    /// The last things that happened, newest first: when, what, about what, how much.
+    pub events: Vec<(CardTime, String, String, Option<Fen>)>,
+}
+
+impl Core {
+    /// The network at a glance.
+    ///
+    /// # Errors
+    /// The store or the ledger cannot be read.
+    pub fn overview(&self) -> Result<Overview, Problem> {
+        let now = self.now();
+        let state = self.state();
+        let db = state.store.read();
+        let (loads, loaded) = OrderRow::loads_done(db)?;
+        let (taps_home, taps_away) = FileRow::taps_on(db, state.open_day(now)?)?;
+        let standing = state.ledger.standing()?;
+        let due = standing.balances.iter().filter(|(account, _)| account.kind() == "due");
+        let positions = due.map(|(account, balance)| (account.rest().to_owned(), balance.credit()));
+        let doubt = standing.balances.iter().filter(|(account, _)| account.kind() == "doubt");
+        let in_doubt_fen = Fen::sum(doubt.map(|(_, balance)| balance.pending_credit)).unwrap_or_default();
+        let event = |event: Event| (event.at, event.kind, event.about, event.amount);
+        Ok(Overview {
+            now,
+            cards: CardRow::issued(db)?,
+            loads,
+            loaded: Fen::new(loaded),
+            taps_home,
+            taps_away,
+            in_doubt: OrderRow::in_doubt(db)?,
+            in_doubt_fen,
+            positions: positions.filter(|(_, net)| *net != Fen::ZERO).collect(),
+            events: Event::last(db, EVENTS)?.into_iter().map(event).collect(),
+        })
+    }
+}

@@ -1,0 +1,250 @@
+//! The centre itself, without HTTP: one struct that owns the store, the ledger and the sessions under way.
+//!
+//! Its doors are modules: `wallet`, `phone`, `operator`, `settlement`, `console`.
+//!
+//! Invariant: one request at a time changes anything; each change is durable before its answer is given; a killed
+//! process goes on from its folder.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ed25519_dalek::VerifyingKey;
+use keys::{KeyService, Roots};
+use ledger::{Ledger, LedgerError, Refusal, Rules, SqliteLedger};
+use model::registry::Registry;
+use model::{CardTime, CityCode, Clock, Date, Entropy, WalletId};
+
+use crate::http::{WINDOW_SECONDS, demo_signing_key};
+use crate::phone::Sessions;
+use crate::problem::{Code, Problem};
+use crate::store::{Store, StoreError, last_closed, use_nonce};
+use crate::texts::Texts;
+
+/// The `keyid` of the centre's own key.
+pub const CENTRE: &str = "centre";
+
+/// What a centre is made of.
+pub struct Config {
+    /// Who exists.
+    pub registry: Arc<Registry>,
+    /// The key system.
+    pub keys: Arc<dyn KeyService>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub entropy: Box<dyn Entropy + Send>,
+    /// Where it remembers.
+    pub storage: Storage,
+    /// A demo network: published keys are accepted, and no real money may be.
+    pub demo: bool,
+}
+
+/// Where a centre remembers.
+#[derive(Clone, Debug)]
+pub enum Storage {
+    /// Nowhere: all ends with the process.
+    Memory,
+    /// In `centre.db` and `ledger.db` of a folder, made if it is not there.
+    Folder(PathBuf),
+}
+
+/// Why a centre does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Published keys without a demo.
+    #[error("the key service holds the published demo keys; only a demo may run on them (--demo)")]
+    DemoKeys,
+    /// The folder cannot be made.
+    #[error("{folder}: cannot be made: {source}")]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("centre.db in {place}: {source}")]
+    Store {
+        /// Where.
+        place: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// The ledger cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The words compiled in are not whole.
+    #[error("i18n/texts.toml: {0}")]
+    Texts(#[from] toml::de::Error),
+}
+
+/// Who signed a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// A wallet.
+    Wallet(WalletId),
+    /// A city's back end.
+    City(CityCode),
+    /// The centre's own.
+    Centre,
+}
+
+/// A running centre.
+pub struct Core {
+    registry: Arc<Registry>,
+    keys: Arc<dyn KeyService>,
+    clock: Arc<dyn Clock>,
+    texts: Texts,
+    demo: bool,
+    state: Mutex<State>,
+}
+
+/// All that changes.
+pub(crate) struct State {
+    pub(crate) store: Store,
+    pub(crate) ledger: Box<dyn Ledger>,
+    pub(crate) entropy: Box<dyn Entropy + Send>,
+    pub(crate) sessions: Sessions,
+}
+
+impl Core {
+    /// Opens a centre, new or where it left off.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing was changed.
+    pub fn open(config: Config) -> Result<Core, OpenError> {
+        let Config { registry, keys, clock, entropy, storage, demo } = config;
+        if !demo && are_published(keys.as_ref()) {
+            return Err(OpenError::DemoKeys);
+        }
+        let texts = Texts::embedded()?;
+        let (store, ledger) = match &storage {
+            Storage::Memory => (Store::in_memory(), SqliteLedger::in_memory()?),
+            Storage::Folder(folder) => {
+                std::fs::create_dir_all(folder)
+                    .map_err(|source| OpenError::Folder { folder: folder.clone(), source })?;
+                let ledger = SqliteLedger::open(folder.join("ledger.db"))?;
+                (Store::in_file(&folder.join("centre.db")), ledger)
+            }
+        };
+        let store = store.map_err(|source| OpenError::Store { place: storage.to_string(), source })?;
+        // A city's float may be spent below what came in through us: its cards are also loaded at its own counters.
+        let ledger = ledger.with_rules(Rules::none().never_below_zero("doubt"));
+        let state = State { store, ledger: Box::new(ledger), entropy, sessions: Sessions::default() };
+        Ok(Core { registry, keys, clock, texts, demo, state: Mutex::new(state) })
+    }
+
+    /// Who exists.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> CardTime {
+        self.clock.now()
+    }
+
+    /// Whether this is a demo network.
+    #[must_use]
+    pub fn is_demo(&self) -> bool {
+        self.demo
+    }
+
+    pub(crate) fn keys(&self) -> &dyn KeyService {
+        self.keys.as_ref()
+    }
+
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    /// One request at a time. A panic inside one left its transaction undone, so the next may go on.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who signs as `keyid`, and the public key to verify with: the registered one, or the published one in a demo.
+    pub(crate) fn signer(&self, keyid: &str) -> Result<(Caller, VerifyingKey), Problem> {
+        let unknown = || Code::KeyUnknown.about(keyid);
+        let (caller, registered) = match keyid.strip_prefix("city:") {
+            Some(code) => {
+                let city = code.parse().ok().and_then(|code| self.registry.city(code)).ok_or_else(unknown)?;
+                (Caller::City(city.code), city.public_key)
+            }
+            None if keyid == CENTRE => (Caller::Centre, None),
+            None => {
+                let wallet =
+                    keyid.parse().ok().and_then(|id| self.registry.wallet(&id)).ok_or_else(unknown)?;
+                (Caller::Wallet(wallet.id.clone()), wallet.facts.public_key)
+            }
+        };
+        let key = match registered {
+            Some(bytes) => VerifyingKey::from_bytes(&bytes).map_err(|_| unknown())?,
+            None if self.demo => demo_signing_key(keyid).verifying_key(),
+            None => return Err(unknown()),
+        };
+        Ok((caller, key))
+    }
+
+    /// Writes a signature's nonce down.
+    pub(crate) fn use_nonce(&self, keyid: &str, nonce: &str, created: i64) -> Result<(), Problem> {
+        let oldest = self.now().unix_seconds().saturating_sub(WINDOW_SECONDS);
+        let fresh = self.state().store.write(|db| Ok(use_nonce(db, keyid, nonce, created, oldest)?))?;
+        if fresh { Ok(()) } else { Err(Code::SignatureReplayed.about(nonce)) }
+    }
+}
+
+/// Whether any key is one of the published ones, by its check value.
+fn are_published(keys: &dyn KeyService) -> bool {
+    let published = Roots::demo().check_values();
+    keys.check_values().iter().any(|value| published.contains(value))
+}
+
+impl State {
+    /// The clearing day that a change made now counts for: today, or the day after the last one closed.
+    pub(crate) fn open_day(&self, now: CardTime) -> Result<Date, Problem> {
+        let today = now.date();
+        let closed = last_closed(self.store.read())?.max(self.ledger.closed()?);
+        Ok(closed.map_or(today, |closed| today.max(closed.plus_days(1))))
+    }
+}
+
+/// The ledger's own words go to the log; a refusal here means that our two stores disagree.
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        tracing::error!(%error, "the ledger did not take an entry");
+        match error {
+            LedgerError::Refused(Refusal::DayClosed { day, .. }) => Code::DayClosed.about(day),
+            LedgerError::Refused(refusal) => Code::Internal.about(format!("ledger: {}", refusal.code())),
+            _ => Code::StoreFailed.about("ledger.db"),
+        }
+    }
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Caller::Wallet(wallet) => wallet.fmt(f),
+            Caller::City(city) => write!(f, "city:{city}"),
+            Caller::Centre => f.write_str(CENTRE),
+        }
+    }
+}
+
+impl fmt::Display for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Storage::Memory => f.write_str("memory"),
+            Storage::Folder(folder) => folder.display().fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").field("demo", &self.demo).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,107 @@
+//! The one door (接入网关): every wallet, phone, operator and browser comes in through this router.
+//!
+//! Standard: RFC 9421 and RFC 9530 under `/v1`, GlobalPlatform SERAM 2.0 under `/gp/seram`, RFC 9457 for problems.
+//! Invariant: handlers only read and write JSON; what they do, [`Core`] does, on a thread that may block.
+
+mod answer;
+mod operator;
+mod pages;
+mod phone;
+mod signature;
+mod signed;
+mod wallet;
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use signature::{SignedHeaders, Target, WINDOW_SECONDS, content_digest, demo_signing_key, sign};
+
+use crate::core::Core;
+use crate::problem::{Code, Problem};
+
+/// The most bytes of a body, but for record files.
+pub const BODY_MAX: usize = 256 * 1024;
+/// The most bytes of a record file.
+pub const FILE_MAX: usize = 64 * 1024 * 1024;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Yikatong centre",
+        description = "Wallets order cards and loads; phones run the scripts; operators send record files and read \
+            verdicts and statements. Everything under /v1 but the page is signed by RFC 9421 (ed25519) over \
+            \"@method\" \"@path\" \"@query\" \"content-digest\" with created, keyid and nonce; keyid is the wallet's id, or \
+            city:CODE for a city's back end. Ids are the client's and good for ever: the same id with the same body \
+            gives the same answer, with another body it is refused with the stored digest. Amounts are whole fen.",
+        license(name = "Apache-2.0 OR MIT")
+    ),
+    tags(
+        (name = "wallet", description = "For wallets (第三方支付)"),
+        (name = "phone", description = "For phones: GlobalPlatform SERAM 2.0 (手机)"),
+        (name = "operator", description = "For cities and their operators (通卡公司、运营单位)"),
+    )
+)]
+struct Api;
+
+/// The centre's router.
+pub fn router(core: Arc<Core>) -> axum::Router {
+    let (router, api) = described(&core).split_for_parts();
+    router
+        .merge(pages::router(api))
+        .fallback(answer::unknown_path)
+        .method_not_allowed_fallback(answer::method_not_allowed)
+        .layer(middleware::from_fn(answer::in_time))
+        .layer(middleware::from_fn_with_state(Arc::clone(&core), answer::in_words))
+        .with_state(core)
+}
+
+fn described(core: &Arc<Core>) -> OpenApiRouter<Arc<Core>> {
+    let signed = |router: OpenApiRouter<Arc<Core>>, most: usize| {
+        router
+            .route_layer(middleware::from_fn_with_state(Arc::clone(core), signed::authenticate))
+            .layer(DefaultBodyLimit::max(most))
+    };
+    let small = OpenApiRouter::new()
+        .routes(routes!(wallet::list_cities))
+        .routes(routes!(wallet::list_phones))
+        .routes(routes!(wallet::create_card))
+        .routes(routes!(wallet::get_card))
+        .routes(routes!(wallet::get_history))
+        .routes(routes!(wallet::place_order, wallet::list_orders))
+        .routes(routes!(wallet::get_order))
+        .routes(routes!(operator::list_verdicts))
+        .routes(routes!(operator::deny_list))
+        .routes(routes!(operator::deny))
+        .routes(routes!(operator::acceptance_list))
+        .routes(routes!(operator::get_statement))
+        .routes(routes!(operator::close_day));
+    let files = OpenApiRouter::new().routes(routes!(operator::put_file));
+    let phones = OpenApiRouter::new()
+        .routes(routes!(phone::handshake))
+        .routes(routes!(phone::remote_management))
+        .layer(DefaultBodyLimit::max(BODY_MAX));
+    OpenApiRouter::with_openapi(Api::openapi())
+        .merge(signed(small, BODY_MAX))
+        .merge(signed(files, FILE_MAX))
+        .merge(phones)
+}
+
+/// Runs what may block off the threads that carry connections.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a handler did not end");
+        Err(Problem::new(Code::Internal, "handler"))
+    })
+}
+
+/// The local time of the network as clients read it: `2014-10-20T07:45:00+08:00`.
+fn iso(time: model::CardTime) -> String {
+    format!("{}+08:00", time.to_string().replace(' ', "T"))
+}

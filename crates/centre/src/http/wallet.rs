@@ -1,0 +1,378 @@
+//! For wallets (第三方支付): cities and phones, cards, orders, history.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::{Extension, Json};
+use model::registry;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::answer::{ProblemDetails, Refusal, parse};
+use super::signed::Signed;
+use super::{blocking, iso};
+use crate::core::Core;
+use crate::problem::{Code, Problem};
+use crate::store::{CardRow, HistoryTap, OrderRow};
+use crate::texts::Texts;
+use crate::wallet::{NewCard, NewOrder, Payment};
+
+/// Where phones begin a session: the session's `url`, then `/handshake?sessionId=`.
+const SERAM: &str = "/gp/seram";
+
+/// A city that issues cards.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CityFacts {
+    /// Four digits, such as `2000`.
+    #[schema(example = "2000")]
+    code: String,
+    name: String,
+    name_zh: String,
+    /// First day of interoperability; absent: listed, not yet part of it.
+    joined: Option<String>,
+    /// What a new card costs.
+    issue_fee_fen: u32,
+    /// The most that a purse may hold.
+    purse_limit_fen: u32,
+}
+
+/// A phone model that can carry cards.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PhoneFacts {
+    #[schema(example = "oppo-find7")]
+    id: String,
+    maker: String,
+    maker_zh: String,
+    model: String,
+    model_zh: String,
+}
+
+/// Asks for a new card; an order of kind `issue` then puts it on the phone.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CardRequest {
+    /// Yours, good for ever: 1 to 64 letters, digits, dots, underscores, hyphens.
+    id: String,
+    /// Your own name for the passenger; means nothing to the centre.
+    user: String,
+    /// The issuing city's code.
+    city: String,
+    /// The phone model's id.
+    phone: String,
+    /// The secure element's identity as the phone's agent reports it, in hex.
+    se_id: String,
+}
+
+/// A card of yours.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Card {
+    id: String,
+    user: String,
+    city: String,
+    phone: String,
+    se_id: String,
+    /// The card's number, 16 hex digits.
+    number: String,
+    /// `planned`, `issued` or `deleted`.
+    state: String,
+    /// As the card itself said when it was last seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balance_fen: Option<u32>,
+    /// When that was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen_at: Option<String>,
+}
+
+/// A payment that you took from the passenger.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PaymentTaken {
+    /// Exactly what the order costs.
+    #[schema(value_type = i64)]
+    amount_fen: serde_json::Number,
+    /// Your own number of the payment.
+    reference: String,
+}
+
+/// An order. A phone carries it out in the session that the answer names.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OrderRequest {
+    /// Yours, good for ever.
+    id: String,
+    /// `issue`, `load`, `read` or `delete`.
+    kind: String,
+    /// Your id of the card; leave it out for a plastic card.
+    #[serde(default)]
+    card: Option<String>,
+    /// Whatever plastic card is held to the phone.
+    #[serde(default)]
+    plastic: bool,
+    /// What the purse is to get; for `load` only.
+    #[serde(default)]
+    #[schema(value_type = Option<i64>)]
+    amount_fen: Option<serde_json::Number>,
+    /// For `load` the amount, for `issue` the city's fee, if it has one.
+    #[serde(default)]
+    paid: Option<PaymentTaken>,
+}
+
+/// Where a phone carries the order out.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Session {
+    /// Secret: whoever knows it may carry the order out.
+    id: String,
+    /// Relative to the centre's address; `/handshake?sessionId=` comes after it.
+    #[schema(example = "/gp/seram")]
+    url: String,
+}
+
+/// An order of yours.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Order {
+    id: String,
+    kind: String,
+    /// `created`, `running`, `in_doubt`, `done` or `refused`. Time never turns doubt into refusal.
+    state: String,
+    session: Session,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    card: Option<String>,
+    /// The number of the card; of a plastic one, once it was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    card_number: Option<String>,
+    /// The city that issued the card, once it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    city: Option<String>,
+    amount_fen: u32,
+    /// What the card held afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balance_fen: Option<u32>,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Refusal>,
+    placed_at: String,
+    changed_at: String,
+    /// For `after`.
+    cursor: u64,
+}
+
+/// A page of orders, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Orders {
+    orders: Vec<Order>,
+    /// For the next page's `after`; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<u64>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct After {
+    /// The `next` of the page before.
+    #[serde(default)]
+    after: u64,
+}
+
+/// What moved on a card, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct History {
+    loads: Vec<PastLoad>,
+    taps: Vec<PastTap>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PastLoad {
+    order: String,
+    amount_fen: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balance_fen: Option<u32>,
+    at: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PastTap {
+    at: String,
+    /// The reader's city.
+    city: String,
+    operator: String,
+    mode: String,
+    amount_fen: u32,
+}
+
+fn card(row: CardRow) -> Card {
+    Card {
+        id: row.id,
+        user: row.user,
+        city: row.city.to_string(),
+        phone: row.phone,
+        se_id: row.se_id,
+        number: row.number.raw(),
+        state: row.state.as_str().to_owned(),
+        balance_fen: row.balance.map(u32::from),
+        seen_at: row.seen_at.map(iso),
+    }
+}
+
+fn order(row: OrderRow, texts: &Texts) -> Order {
+    let about = row.about.unwrap_or_default();
+    Order {
+        id: row.id,
+        kind: row.kind.as_str().to_owned(),
+        state: row.state.as_str().to_owned(),
+        session: Session { id: row.session, url: SERAM.to_owned() },
+        card: row.card,
+        card_number: row.number.map(model::CardNumber::raw),
+        city: row.city.map(|city| city.to_string()),
+        amount_fen: row.amount.get(),
+        balance_fen: row.balance.map(u32::from),
+        problem: row.code.map(|code| Refusal::new(&code, &about, texts)),
+        placed_at: iso(row.placed_at),
+        changed_at: iso(row.changed_at),
+        cursor: row.seq,
+    }
+}
+
+/// A whole number of fen, of any sign; whether it may be is the core's business.
+fn whole_fen(number: &serde_json::Number) -> Result<i64, Problem> {
+    number.as_i64().ok_or_else(|| Code::AmountNotWholeFen.about(number))
+}
+
+/// The cities that issue cards.
+#[utoipa::path(get, path = "/v1/cities", tag = "wallet", responses((status = 200, body = Vec<CityFacts>)))]
+pub(super) async fn list_cities(State(core): State<Arc<Core>>) -> Json<Vec<CityFacts>> {
+    let facts = |city: &registry::City| CityFacts {
+        code: city.code.to_string(),
+        name: city.name.en.clone(),
+        name_zh: city.name.zh.clone(),
+        joined: city.joined.map(|day| day.to_string()),
+        issue_fee_fen: city.card.issue_fee_fen.get(),
+        purse_limit_fen: city.card.purse_limit_fen.get(),
+    };
+    Json(core.registry().cities().map(facts).collect())
+}
+
+/// The phone models that can carry cards.
+#[utoipa::path(get, path = "/v1/phones", tag = "wallet", responses((status = 200, body = Vec<PhoneFacts>)))]
+pub(super) async fn list_phones(State(core): State<Arc<Core>>) -> Json<Vec<PhoneFacts>> {
+    let facts = |phone: &registry::Phone| PhoneFacts {
+        id: phone.id.clone(),
+        maker: phone.maker.en.clone(),
+        maker_zh: phone.maker.zh.clone(),
+        model: phone.model.en.clone(),
+        model_zh: phone.model.zh.clone(),
+    };
+    Json(core.registry().phones().map(facts).collect())
+}
+
+/// Gives a card its number.
+#[utoipa::path(post, path = "/v1/cards", tag = "wallet", request_body = CardRequest,
+    responses((status = 200, body = Card), (status = "4XX", body = ProblemDetails)))]
+pub(super) async fn create_card(
+    State(core): State<Arc<Core>>,
+    Extension(signed): Extension<Signed>,
+    body: Bytes,
+) -> Result<Json<Card>, Problem> {
+    let wallet = signed.wallet()?;
+    let CardRequest { id, user, city, phone, se_id } = parse(&body)?;
+    let new = NewCard { id, user, city, phone, se_id, digest: signed.digest };
+    Ok(Json(card(blocking(move || core.create_card(&wallet, new)).await?)))
+}
+
+/// A card of yours.
+#[utoipa::path(get, path = "/v1/cards/{id}", tag = "wallet", params(("id" = String, Path)),
+    responses((status = 200, body = Card), (status = "4XX", body = ProblemDetails)))]
+pub(super) async fn get_card(
+    State(core): State<Arc<Core>>,
+    Extension(signed): Extension<Signed>,
+    Path(id): Path<String>,
+) -> Result<Json<Card>, Problem> {
+    let wallet = signed.wallet()?;
+    Ok(Json(card(blocking(move || core.card(&wallet, &id)).await?)))
+}
+
+/// What moved on a card of yours, as far as the centre has seen it.
+#[utoipa::path(get, path = "/v1/cards/{id}/history", tag = "wallet", params(("id" = String, Path)),
+    responses((status = 200, body = History), (status = "4XX", body = ProblemDetails)))]
+pub(super) async fn get_history(
+    State(core): State<Arc<Core>>,
+    Extension(signed): Extension<Signed>,
+    Path(id): Path<String>,
+) -> Result<Json<History>, Problem> {
+    let wallet = signed.wallet()?;
+    let (loads, taps) = blocking(move || core.history(&wallet, &id)).await?;
+    let load = |row: OrderRow| PastLoad {
+        order: row.id,
+        amount_fen: row.amount.get(),
+        balance_fen: row.balance.map(u32::from),
+        at: iso(row.changed_at),
+    };
+    let tap = |tap: HistoryTap| PastTap {
+        at: iso(tap.at),
+        city: tap.acquirer.to_string(),
+        operator: tap.operator.to_string(),
+        mode: tap.mode.to_string(),
+        amount_fen: tap.amount.get(),
+    };
+    Ok(Json(History {
+        loads: loads.into_iter().map(load).collect(),
+        taps: taps.into_iter().map(tap).collect(),
+    }))
+}
+
+/// Places an order, or gives the stored one if it is placed again.
+#[utoipa::path(post, path = "/v1/orders", tag = "wallet", request_body = OrderRequest,
+    responses((status = 200, body = Order), (status = "4XX", body = ProblemDetails)))]
+pub(super) async fn place_order(
+    State(core): State<Arc<Core>>,
+    Extension(signed): Extension<Signed>,
+    body: Bytes,
+) -> Result<Json<Order>, Problem> {
+    let wallet = signed.wallet()?;
+    let request: OrderRequest = parse(&body)?;
+    let paid = match request.paid {
+        Some(paid) => Some(Payment { amount_fen: whole_fen(&paid.amount_fen)?, reference: paid.reference }),
+        None => None,
+    };
+    let new = NewOrder {
+        id: request.id,
+        kind: request.kind.parse().map_err(|error| Problem::new(Code::BodyMalformed, error))?,
+        card: request.card,
+        plastic: request.plastic,
+        amount_fen: request.amount_fen.as_ref().map(whole_fen).transpose()?,
+        paid,
+        digest: signed.digest,
+    };
+    let door = Arc::clone(&core);
+    Ok(Json(order(blocking(move || door.place_order(&wallet, new)).await?, core.texts())))
+}
+
+/// An order of yours.
+#[utoipa::path(get, path = "/v1/orders/{id}", tag = "wallet", params(("id" = String, Path)),
+    responses((status = 200, body = Order), (status = "4XX", body = ProblemDetails)))]
+pub(super) async fn get_order(
+    State(core): State<Arc<Core>>,
+    Extension(signed): Extension<Signed>,
+    Path(id): Path<String>,
+) -> Result<Json<Order>, Problem> {
+    let wallet = signed.wallet()?;
+    let door = Arc::clone(&core);
+    Ok(Json(order(blocking(move || door.order(&wallet, &id)).await?, core.texts())))
+}
+
+/// Your orders, oldest first, a page at a time.
+#[utoipa::path(get, path = "/v1/orders", tag = "wallet", params(After),
+    responses((status = 200, body = Orders), (status = "4XX", body = ProblemDetails)))]
+pub(super) async fn list_orders(
+    State(core): State<Arc<Core>>,
+    Extension(signed): Extension<Signed>,
+    query: Result<Query<After>, QueryRejection>,
+) -> Result<Json<Orders>, Problem> {
+    let wallet = signed.wallet()?;
+    let Query(After { after }) = query?;
+    let door = Arc::clone(&core);
+    let (rows, more) = blocking(move || door.orders_after(&wallet, after)).await?;
+    let next = if more { rows.last().map(|row| row.seq) } else { None };
+    Ok(Json(Orders { orders: rows.into_iter().map(|row| order(row, core.texts())).collect(), next }))
+}

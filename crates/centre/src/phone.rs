@@ -1,0 +1,363 @@
+//! The phones' door (手机接入): sessions in which a phone's agent carries an order out, script by script.
+//!
+//! Standard: GlobalPlatform SERAM 2.0, the remote agent (globalplatform.md section 3.2).
+//! Invariant: a session may break anywhere. A handshake begins its job anew, which is always safe: the job looks at
+//! the card, and a load in doubt is settled before a new one. A report that comes again gets the same orders again;
+//! that a second, equal report is a repetition follows from the jobs: whatever leads to another script holds
+//! random bytes of the card.
+
+use std::collections::HashMap;
+
+use model::{CardNumber, PurseFen, Tac};
+use tsm::seram::{AgentReport, HandshakeRequest, HandshakeResponse, Orders, SecureElement};
+use tsm::{Env, Next, Report, Reservation};
+
+use crate::core::{Core, State};
+use crate::money::OrderMoney;
+use crate::plans::{Planned, plan};
+use crate::problem::{Code, Problem};
+use crate::store::{CardRow, CardState, Event, OrderKind, OrderRow, OrderState};
+
+/// Why an order is refused whose load a later contact with the card disproved.
+pub(crate) const NOT_CREDITED: &str = "load-not-credited";
+
+const PROTOCOL: &str = "seram";
+const FORMAT: &str = "json";
+const VERSION: &str = "2.0.0";
+
+/// Sessions under way. They live in memory only: after a restart the phone shakes hands again.
+#[derive(Default)]
+pub(crate) struct Sessions(HashMap<String, Live>);
+
+/// A session with a phone behind it.
+struct Live {
+    /// `None` until the phone asks for orders.
+    job: Option<Planned>,
+    /// The card it is about, once known.
+    card: Option<CardNumber>,
+    /// What came last, and what was answered.
+    last: Option<(AgentReport, Orders)>,
+}
+
+/// What a finished or waiting session tells the application on the phone: the order's state.
+fn stop(order: &OrderRow) -> Orders {
+    Orders::stop(order.state.as_str())
+}
+
+impl Core {
+    /// Begins a session, or begins it anew.
+    pub(crate) fn handshake(
+        &self,
+        session: &str,
+        request: HandshakeRequest,
+    ) -> Result<HandshakeResponse, Problem> {
+        let mut state = self.state();
+        let mut order = find(&state, session)?;
+        let common =
+            [(&request.protocols, PROTOCOL), (&request.formats, FORMAT), (&request.versions, VERSION)];
+        if let Some((_, ours)) = common.into_iter().find(|(theirs, ours)| !theirs.iter().any(|t| t == ours)) {
+            return Err(Code::NoCommonOption.about(ours));
+        }
+        let element = element_for(&state, &order, request.secure_elements)?;
+        if order.state == OrderState::Created {
+            order.state = OrderState::Running;
+            order.changed_at = self.now();
+            state.store.write(|db| Ok(order.update(db)?))?;
+        }
+        tracing::info!(wallet = %order.wallet, order = order.id, state = order.state.as_str(), "a phone shook hands");
+        state.sessions.0.insert(session.to_owned(), Live { job: None, card: order.number, last: None });
+        Ok(HandshakeResponse {
+            secure_element: element,
+            protocol: PROTOCOL.into(),
+            format: FORMAT.into(),
+            version: VERSION.into(),
+        })
+    }
+
+    /// Takes what became of the last orders, gives the next.
+    pub(crate) fn report(&self, session: &str, report: AgentReport) -> Result<Orders, Problem> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let mut order = find(state, session)?;
+        if matches!(order.state, OrderState::Done | OrderState::Refused) {
+            state.sessions.0.remove(session);
+            return Ok(stop(&order));
+        }
+        // Out of the map while it works: if a step fails, the session is gone and the phone must begin anew.
+        let mut live =
+            state.sessions.0.remove(session).ok_or_else(|| Code::ReportUnexpected.about(masked(session)))?;
+        if let Some((last, orders)) = live.last.take_if(|(last, _)| *last == report && !report.is_polling()) {
+            let again = orders.clone();
+            live.last = Some((last, orders));
+            state.sessions.0.insert(session.to_owned(), live);
+            return Ok(again);
+        }
+        let orders = self.advance(state, &mut order, &mut live, &report)?;
+        if !matches!(order.state, OrderState::Done | OrderState::Refused) {
+            live.last = Some((report, orders.clone()));
+            state.sessions.0.insert(session.to_owned(), live);
+        }
+        Ok(orders)
+    }
+
+    /// One turn of the job: from the phone's answers to its next orders.
+    fn advance(
+        &self,
+        state: &mut State,
+        order: &mut OrderRow,
+        live: &mut Live,
+        report: &AgentReport,
+    ) -> Result<Orders, Problem> {
+        let now = self.now();
+        let mut first = false;
+        let mut next = match live.job.as_mut().filter(|_| !report.is_polling()) {
+            Some(planned) => {
+                let answers = report.answers().map_err(|error| Code::ReportMalformed.about(error))?;
+                planned.job.answers(&answers, &mut env(self, state))
+            }
+            None => {
+                first = true;
+                self.begin(state, order, live)?
+            }
+        };
+        loop {
+            let Some(planned) = live.job.as_mut() else { return Ok(stop(order)) };
+            next = match next {
+                Next::Run(commands) => return Ok(Orders::run(&commands, first)),
+                Next::Reserve(reservation) => {
+                    self.reserve(state, order, reservation)?;
+                    planned.job.confirmed(&mut env(self, state))
+                }
+                Next::Settled { reservation, credited } => {
+                    self.settle_other(state, order, &reservation, credited)?;
+                    planned.job.confirmed(&mut env(self, state))
+                }
+                Next::Done(Report::Read(view)) if planned.is_look => {
+                    order.number = Some(view.public_info.number);
+                    order.city = Some(view.public_info.city);
+                    order.changed_at = now;
+                    state.store.write(|db| Ok(order.update(db)?))?;
+                    self.begin(state, order, live)?
+                }
+                Next::Done(done) => {
+                    live.job = None;
+                    self.finish(state, order, done)?;
+                    return Ok(stop(order));
+                }
+            };
+        }
+    }
+
+    /// Plans the order's job from what is stored, and starts it. Other sessions with the same card are over:
+    /// the card has forgotten what they had begun.
+    fn begin(&self, state: &mut State, order: &mut OrderRow, live: &mut Live) -> Result<Next, Problem> {
+        let mut planned = match plan(self, state, order)? {
+            Ok(planned) => planned,
+            Err(refusal) => return Ok(Next::Done(Report::Refused(refusal))),
+        };
+        if let (OrderKind::Issue, Some(money)) = (order.kind, self.money(state, order)?) {
+            money.pend(state.ledger.as_mut())?;
+        }
+        live.card = order.number;
+        state.sessions.0.retain(|_, other| live.card.is_none() || other.card != live.card);
+        let next = planned.job.start(&mut env(self, state));
+        live.job = Some(planned);
+        Ok(next)
+    }
+
+    fn money<'a>(&'a self, state: &State, order: &'a OrderRow) -> Result<Option<OrderMoney<'a>>, Problem> {
+        let now = self.now();
+        Ok(OrderMoney::of(self.registry(), order, state.open_day(now)?, now))
+    }
+
+    /// The money is pending and the reservation on the disk: now CREDIT FOR LOAD may leave.
+    fn reserve(
+        &self,
+        state: &mut State,
+        order: &mut OrderRow,
+        reservation: Reservation,
+    ) -> Result<(), Problem> {
+        if let Some(card) = reservation.card() {
+            (order.number, order.city) = (Some(card.number), Some(card.city));
+        }
+        if let Some(money) = self.money(state, order)? {
+            money.pend(state.ledger.as_mut())?;
+        }
+        order.reservation = Some(reservation);
+        order.state = OrderState::InDoubt;
+        order.changed_at = self.now();
+        state.store.write(|db| Ok(order.update(db)?))
+    }
+
+    /// Another order's load on this card was in doubt, and the card has settled it. This order's own is settled
+    /// when its job ends, in the same turn.
+    fn settle_other(
+        &self,
+        state: &mut State,
+        current: &OrderRow,
+        reservation: &Reservation,
+        credited: Option<Tac>,
+    ) -> Result<(), Problem> {
+        let Some(card) = reservation.card() else { return Ok(()) };
+        let Some(mut other) = OrderRow::unsettled(state.store.read(), card.number)? else { return Ok(()) };
+        if other.seq == current.seq || other.reservation != Some(*reservation) {
+            return Ok(());
+        }
+        match credited {
+            Some(tac) => self.credited(state, &mut other, reservation, tac, "load-proven"),
+            None => self.refused(state, &mut other, NOT_CREDITED, "GET TRANSACTION PROVE", "load-disproven"),
+        }
+    }
+
+    /// Writes down how a job ended.
+    fn finish(&self, state: &mut State, order: &mut OrderRow, report: Report) -> Result<(), Problem> {
+        match report {
+            Report::Loaded { reservation, tac } => {
+                self.credited(state, order, &reservation, tac, "load-done")
+            }
+            Report::LoadRefused { refusal, .. } => {
+                self.refused(state, order, refusal.code.as_str(), &refusal.to_string(), "load-refused")
+            }
+            Report::Refused(refusal) if order.reservation.is_some() => {
+                // This contact settled nothing, so the order's own load is as much in doubt as before.
+                tracing::warn!(wallet = %order.wallet, order = order.id, %refusal, "still in doubt");
+                Ok(())
+            }
+            Report::Refused(refusal) => {
+                let event = format!("{}-refused", order.kind.as_str());
+                self.refused(state, order, refusal.code.as_str(), &refusal.to_string(), &event)
+            }
+            Report::Unknown { reservation } => {
+                tracing::warn!(wallet = %order.wallet, order = order.id, amount = %reservation.amount(), "in doubt");
+                let event = self.event("load-in-doubt", order);
+                state.store.write(|db| Ok(event.insert(db)?))
+            }
+            Report::Interrupted => {
+                tracing::info!(wallet = %order.wallet, order = order.id, "interrupted; nothing was at risk");
+                Ok(())
+            }
+            Report::Issued => self.card_done(state, order, Some(CardState::Issued)),
+            Report::Deleted => self.card_done(state, order, Some(CardState::Deleted)),
+            Report::Activated => self.card_done(state, order, None),
+            Report::Read(view) => {
+                (order.number, order.city) = (Some(view.public_info.number), Some(view.public_info.city));
+                order.balance = Some(view.balance);
+                self.card_done(state, order, None)
+            }
+        }
+    }
+
+    /// The card has proven a load: post, then done.
+    fn credited(
+        &self,
+        state: &mut State,
+        order: &mut OrderRow,
+        reservation: &Reservation,
+        tac: Tac,
+        event: &str,
+    ) -> Result<(), Problem> {
+        if let Some(money) = self.money(state, order)? {
+            money.post(state.ledger.as_mut())?;
+        }
+        order.reservation = Some(*reservation);
+        order.tac = Some(tac);
+        order.balance = reservation.balance_before().plus(reservation.amount());
+        self.end(state, order, OrderState::Done, event)
+    }
+
+    /// It is proven that no money reached the card: void, then refused.
+    fn refused(
+        &self,
+        state: &mut State,
+        order: &mut OrderRow,
+        code: &str,
+        about: &str,
+        event: &str,
+    ) -> Result<(), Problem> {
+        if let Some(money) = self.money(state, order)? {
+            money.void(state.ledger.as_mut())?;
+        }
+        (order.code, order.about) = (Some(code.to_owned()), Some(about.to_owned()));
+        self.end(state, order, OrderState::Refused, event)
+    }
+
+    /// The card is as the order wanted it.
+    fn card_done(
+        &self,
+        state: &mut State,
+        order: &mut OrderRow,
+        to: Option<CardState>,
+    ) -> Result<(), Problem> {
+        if let (OrderKind::Issue, Some(money)) = (order.kind, self.money(state, order)?) {
+            money.post(state.ledger.as_mut())?;
+        }
+        if to == Some(CardState::Issued) {
+            order.balance = Some(PurseFen::ZERO);
+        }
+        if let (Some(to), Some(card)) = (to, order.card.clone()) {
+            let wallet = order.wallet.clone();
+            state.store.write(|db| Ok(CardRow::set_state(db, &wallet, &card, to)?))?;
+        }
+        let event = format!("{}-done", order.kind.as_str());
+        self.end(state, order, OrderState::Done, &event)
+    }
+
+    fn end(
+        &self,
+        state: &mut State,
+        order: &mut OrderRow,
+        to: OrderState,
+        event: &str,
+    ) -> Result<(), Problem> {
+        order.state = to;
+        order.changed_at = self.now();
+        let event = self.event(event, order);
+        tracing::info!(wallet = %order.wallet, order = order.id, event = event.kind, "an order ended");
+        state.store.write(|db| {
+            order.update(db)?;
+            if let (OrderState::Done, Some(number), Some(balance)) = (to, order.number, order.balance) {
+                CardRow::seen(db, number, balance, order.changed_at)?;
+            }
+            event.insert(db)?;
+            Ok(())
+        })
+    }
+
+    fn event(&self, kind: &str, order: &OrderRow) -> Event {
+        let city = order.city.map(|city| city.to_string()).unwrap_or_default();
+        let amount = (order.amount > PurseFen::ZERO).then_some(order.amount.into());
+        Event { at: self.now(), kind: kind.into(), about: format!("{city} {}", order.wallet), amount }
+    }
+}
+
+fn env<'a>(core: &'a Core, state: &'a mut State) -> Env<'a> {
+    Env { keys: core.keys(), entropy: state.entropy.as_mut(), now: core.now() }
+}
+
+fn find(state: &State, session: &str) -> Result<OrderRow, Problem> {
+    OrderRow::of_session(state.store.read(), session)?
+        .ok_or_else(|| Code::UnknownSession.about(masked(session)))
+}
+
+/// A session's id is a secret; its first digits are enough to find it in a log.
+fn masked(session: &str) -> String {
+    session.chars().take(6).chain("…".chars()).collect()
+}
+
+/// The element that the order is for: the card's own, or for a plastic card whatever the phone reaches.
+fn element_for(
+    state: &State,
+    order: &OrderRow,
+    offered: Vec<SecureElement>,
+) -> Result<SecureElement, Problem> {
+    let wanted = match &order.card {
+        None => None,
+        Some(id) => CardRow::find(state.store.read(), &order.wallet, id)?.map(|card| card.se_id),
+    };
+    let fits =
+        |element: &SecureElement| wanted.as_ref().is_none_or(|w| element.se_id.eq_ignore_ascii_case(w));
+    offered
+        .into_iter()
+        .find(fits)
+        .ok_or_else(|| Code::WrongElement.about(wanted.as_deref().unwrap_or("card")))
+}

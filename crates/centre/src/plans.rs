@@ -1,0 +1,120 @@
+//! From an order to the TSM's job (作业): everything that a job must know, looked up anew each time it begins.
+//!
+//! Invariant: a plan is made from what is stored and from the registry alone, so a job that begins anew after any
+//! break goes on to the same end.
+
+use card::layout::PURSE_AID;
+use keys::CardRef;
+use model::{CityCode, TerminalId, registry};
+use smartcard::gp::Aid;
+use tsm::{DeletePlan, Element, IssuePlan, Job, LoadPlan, ReadPlan, Refusal, RefusalCode, Unsettled};
+
+use crate::core::{Core, State};
+use crate::problem::{Code, Problem};
+use crate::store::{CardRow, OrderKind, OrderRow};
+
+/// The number of the centre's own load point (充值点), part of every MAC of a load over the air.
+pub const LOAD_POINT: TerminalId = TerminalId::new([0, 0, 0, 0, 0, 1]);
+
+/// A plastic card's purse goes by the bare name.
+const PLASTIC: Aid = Aid::of(PURSE_AID);
+
+/// A job with what the centre must know of it.
+pub(crate) struct Planned {
+    pub(crate) job: Job,
+    /// It only finds out which plastic card is there; the order's own job comes after it.
+    pub(crate) is_look: bool,
+}
+
+/// The instance of a city's card on a phone: the purse's name, the city's code, the first of its kind.
+#[must_use]
+pub fn instance_aid(city: CityCode) -> Option<Aid> {
+    let [a, b] = city.to_bcd();
+    Aid::new(&[PURSE_AID.as_slice(), &[a, b, 1]].concat())
+}
+
+/// The job of an order, or why there can be none.
+pub(crate) fn plan(
+    core: &Core,
+    state: &mut State,
+    order: &OrderRow,
+) -> Result<Result<Planned, Refusal>, Problem> {
+    let job = |job: Job| Ok(Ok(Planned { job, is_look: false }));
+    let Some(id) = &order.card else { return plastic(core, state, order) };
+    let card =
+        CardRow::find(state.store.read(), &order.wallet, id)?.ok_or_else(|| Code::UnknownCard.about(id))?;
+    let city = core.registry().city(card.city).ok_or_else(|| Code::UnknownCity.about(card.city))?;
+    let instance = instance_aid(card.city).ok_or_else(|| Code::Internal.about("AID"))?;
+    match order.kind {
+        OrderKind::Issue => {
+            let element = element(core, &card)?;
+            let personalisation = crate::personal::personalisation(city, card.number, core.now(), state)?;
+            let others = others(state, &card, &element)?;
+            let card = CardRef { city: card.city, number: card.number };
+            job(Job::issue(IssuePlan { element, card, instance, personalisation, others }))
+        }
+        OrderKind::Load => job(load(state, order, city, instance)?),
+        OrderKind::Read => job(read(state, order, instance)?),
+        OrderKind::Delete => {
+            let element = element(core, &card)?;
+            job(Job::delete(DeletePlan { element, card: card.number, instance }))
+        }
+    }
+}
+
+/// A plastic card is looked at first: only then is it known whose it is, and whether a load of it is in doubt.
+fn plastic(core: &Core, state: &State, order: &OrderRow) -> Result<Result<Planned, Refusal>, Problem> {
+    match (order.kind, order.city) {
+        (OrderKind::Load, Some(code)) => {
+            let Some(city) = core.registry().city(code) else {
+                return Ok(Err(Refusal { code: RefusalCode::NotOurCard, at: "registry", status: None }));
+            };
+            Ok(Ok(Planned { job: load(state, order, city, PLASTIC)?, is_look: false }))
+        }
+        (OrderKind::Load, None) => Ok(Ok(Planned { job: read(state, order, PLASTIC)?, is_look: true })),
+        _ => Ok(Ok(Planned { job: read(state, order, PLASTIC)?, is_look: false })),
+    }
+}
+
+fn load(state: &State, order: &OrderRow, city: &registry::City, aid: Aid) -> Result<Job, Problem> {
+    let pin = city.card.pin_before_load.then(crate::personal::default_pin).flatten();
+    Ok(Job::load(LoadPlan {
+        card: order.number,
+        aid,
+        amount: order.amount,
+        purse_limit: city.card.purse_limit_fen,
+        terminal: LOAD_POINT,
+        pin,
+        unsettled: unsettled(state, order)?,
+    }))
+}
+
+fn read(state: &State, order: &OrderRow, aid: Aid) -> Result<Job, Problem> {
+    let unsettled = unsettled(state, order)?.map(|u| u.reservation);
+    Ok(Job::read(ReadPlan { aid, card: order.number, unsettled }))
+}
+
+/// The load in doubt that stands before this order on its card: its own, resumed, or another's.
+fn unsettled(state: &State, order: &OrderRow) -> Result<Option<Unsettled>, Problem> {
+    if let Some(reservation) = order.reservation {
+        return Ok(Some(Unsettled { reservation, same_order: true }));
+    }
+    let Some(number) = order.number else { return Ok(None) };
+    let other = OrderRow::unsettled(state.store.read(), number)?.and_then(|other| other.reservation);
+    Ok(other.map(|reservation| Unsettled { reservation, same_order: false }))
+}
+
+fn element(core: &Core, card: &CardRow) -> Result<Element, Problem> {
+    let profile = core.registry().phone(&card.phone).ok_or_else(|| Code::UnknownPhone.about(&card.phone))?;
+    Ok(Element { se_id: card.se_id.clone(), profile: profile.clone() })
+}
+
+/// The other city cards on the element.
+fn others(state: &State, card: &CardRow, element: &Element) -> Result<Vec<Aid>, Problem> {
+    let cards = CardRow::on_element(state.store.read(), &element.se_id)?;
+    Ok(cards
+        .iter()
+        .filter(|other| other.city != card.city)
+        .filter_map(|other| instance_aid(other.city))
+        .collect())
+}

@@ -1,0 +1,154 @@
+//! Cards that wallets had made (通卡), from planned to deleted.
+
+use model::{CardNumber, CardTime, CityCode, PurseFen, WalletId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{parsed, parsed_if_any, words};
+use crate::problem::{Code, Problem};
+
+words! {
+    /// How far a card has come.
+    CardState {
+        /// It has a number, and no application on the phone yet.
+        Planned = "planned",
+        /// It is on the phone.
+        Issued = "issued",
+        /// It was taken off the phone.
+        Deleted = "deleted",
+    }
+}
+
+/// One card.
+#[derive(Clone, Debug)]
+pub(crate) struct CardRow {
+    pub(crate) wallet: WalletId,
+    pub(crate) id: String,
+    pub(crate) digest: [u8; 32],
+    pub(crate) user: String,
+    pub(crate) city: CityCode,
+    pub(crate) phone: String,
+    pub(crate) se_id: String,
+    pub(crate) number: CardNumber,
+    pub(crate) state: CardState,
+    pub(crate) balance: Option<PurseFen>,
+    pub(crate) seen_at: Option<CardTime>,
+}
+
+/// Twelve decimal digits follow the city's code in a card number.
+const LAST_NUMBER: u64 = 999_999_999_999;
+
+impl CardRow {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(CardRow {
+            wallet: parsed(row, "wallet")?,
+            id: row.get("id")?,
+            digest: row.get("digest")?,
+            user: row.get("user")?,
+            city: parsed(row, "city")?,
+            phone: row.get("phone")?,
+            se_id: row.get("se_id")?,
+            number: parsed(row, "number")?,
+            state: parsed(row, "state")?,
+            balance: row.get::<_, Option<u32>>("balance_fen")?.and_then(|fen| PurseFen::try_from(fen).ok()),
+            seen_at: parsed_if_any(row, "seen_at")?,
+        })
+    }
+
+    pub(crate) fn find(db: &Connection, wallet: &WalletId, id: &str) -> rusqlite::Result<Option<Self>> {
+        db.prepare_cached("SELECT * FROM cards WHERE wallet = ?1 AND id = ?2")?
+            .query_row(params![wallet.as_str(), id], CardRow::read)
+            .optional()
+    }
+
+    /// The cards of one element that are, or may be, on it.
+    pub(crate) fn on_element(db: &Connection, se_id: &str) -> rusqlite::Result<Vec<Self>> {
+        db.prepare_cached("SELECT * FROM cards WHERE se_id = ?1 AND state = 'issued' ORDER BY number")?
+            .query_map(params![se_id], CardRow::read)?
+            .collect()
+    }
+
+    pub(crate) fn insert(&self, db: &Connection) -> rusqlite::Result<()> {
+        db.prepare_cached(
+            "INSERT INTO cards (wallet, id, digest, user, city, phone, se_id, number, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            self.wallet.as_str(),
+            self.id,
+            self.digest,
+            self.user,
+            self.city.to_string(),
+            self.phone,
+            self.se_id,
+            self.number.raw(),
+            self.state.as_str(),
+        ])?;
+        Ok(())
+    }
+
+    pub(crate) fn set_state(
+        db: &Connection,
+        wallet: &WalletId,
+        id: &str,
+        state: CardState,
+    ) -> rusqlite::Result<()> {
+        db.prepare_cached("UPDATE cards SET state = ?3 WHERE wallet = ?1 AND id = ?2")?.execute(params![
+            wallet.as_str(),
+            id,
+            state.as_str()
+        ])?;
+        Ok(())
+    }
+
+    /// What the card itself said last, whoever's card it is.
+    pub(crate) fn seen(
+        db: &Connection,
+        number: CardNumber,
+        balance: PurseFen,
+        at: CardTime,
+    ) -> rusqlite::Result<()> {
+        db.prepare_cached("UPDATE cards SET balance_fen = ?2, seen_at = ?3 WHERE number = ?1")?
+            .execute(params![number.raw(), balance.get(), at.to_string()])?;
+        Ok(())
+    }
+
+    /// How many cards are on phones.
+    pub(crate) fn issued(db: &Connection) -> rusqlite::Result<u64> {
+        db.query_row("SELECT count(*) FROM cards WHERE state = 'issued'", [], |row| row.get(0))
+    }
+
+    /// The next number of a city's range: its code, then twelve running digits, all BCD.
+    pub(crate) fn next_number(db: &Connection, city: CityCode) -> Result<CardNumber, Problem> {
+        let running: u64 = db
+            .prepare_cached(
+                "INSERT INTO numbers (city, last) VALUES (?1, 1)
+                 ON CONFLICT (city) DO UPDATE SET last = last + 1 RETURNING last",
+            )?
+            .query_row(params![city.to_string()], |row| row.get(0))?;
+        if running > LAST_NUMBER {
+            return Err(Code::NumbersExhausted.about(city));
+        }
+        let [a, b] = city.to_bcd();
+        let [c, d, e, f, g, h] = model::bcd::encode(running);
+        Ok(CardNumber::new([a, b, c, d, e, f, g, h]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    #[test]
+    fn a_citys_numbers_begin_with_its_code_and_run() {
+        let store = Store::in_memory().unwrap();
+        let city = "3100".parse().unwrap();
+        let numbers: Vec<String> =
+            (0..11).map(|_| CardRow::next_number(store.read(), city).unwrap().raw()).collect();
+        assert_eq!((numbers[0].as_str(), numbers[10].as_str()), ("3100000000000001", "3100000000000011"));
+        assert_eq!(
+            CardRow::next_number(store.read(), "2000".parse().unwrap()).unwrap().raw(),
+            "2000000000000001"
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! What the centre remembers (centre.db): cards, orders, sessions, record files, verdicts, nonces, closed days.
+//! Money stands in the ledger; here stands what it was for.
+//!
+//! Invariant: every change is one transaction; a killed process leaves the store before or after it. What one
+//! version wrote, later ones read: `user_version` counts the schema's steps.
+
+mod cards;
+mod files;
+mod journal;
+mod orders;
+
+use std::path::Path;
+use std::str::FromStr;
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row};
+
+pub(crate) use cards::{CardRow, CardState};
+pub(crate) use files::{Claims, FileRow, HistoryTap, NotPaid, deny, deny_list, rulings};
+pub(crate) use journal::{Event, close, last_closed, use_nonce};
+pub(crate) use orders::{OrderKind, OrderRow, OrderState};
+
+use crate::problem::Problem;
+
+const SCHEMA: [&str; 1] = [include_str!("schema.sql")];
+
+/// Why the store does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite's own reason.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// A later release wrote it.
+    #[error("it has schema {found}; this release knows up to {known}")]
+    Newer {
+        /// What it has.
+        found: usize,
+        /// What we know.
+        known: usize,
+    },
+}
+
+/// The open store.
+pub(crate) struct Store {
+    connection: Connection,
+}
+
+impl Store {
+    /// A store that ends with the process.
+    pub(crate) fn in_memory() -> Result<Self, StoreError> {
+        Store::ready(Connection::open_in_memory()?)
+    }
+
+    /// The store in a file, made if it is not there.
+    pub(crate) fn in_file(path: &Path) -> Result<Self, StoreError> {
+        Store::ready(Connection::open(path)?)
+    }
+
+    fn ready(mut connection: Connection) -> Result<Self, StoreError> {
+        // FULL: a reservation is on the disk before the bytes leave, even if the power fails.
+        connection.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+        )?;
+        connection.busy_timeout(std::time::Duration::from_secs(10))?;
+        let step = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
+        let version: usize = step.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if version > SCHEMA.len() {
+            return Err(StoreError::Newer { found: version, known: SCHEMA.len() });
+        }
+        for statements in SCHEMA.iter().skip(version) {
+            step.execute_batch(statements)?;
+        }
+        step.pragma_update(None, "user_version", SCHEMA.len())?;
+        step.commit()?;
+        Ok(Store { connection })
+    }
+
+    /// For reading.
+    pub(crate) fn read(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// One change, all or nothing.
+    pub(crate) fn write<T>(
+        &mut self,
+        change: impl FnOnce(&Connection) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let transaction =
+            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let value = change(&transaction)?;
+        transaction.commit()?;
+        Ok(value)
+    }
+}
+
+/// A text column as one of our types; a row that this program did not write is an error, never a guess.
+fn parsed<T: FromStr>(row: &Row<'_>, column: &str) -> rusqlite::Result<T>
+where
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    let text: String = row.get(column)?;
+    text.parse().map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))
+}
+
+/// As [`parsed`], where the column may be empty.
+fn parsed_if_any<T: FromStr>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>>
+where
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    let text: Option<String> = row.get(column)?;
+    let parse = |t: String| {
+        t.parse().map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))
+    };
+    text.map(parse).transpose()
+}
+
+/// A word in a column that is none of ours.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not one of our words")]
+pub(crate) struct UnknownWord(String);
+
+/// An enum that is kept and shown as a word.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum $name { $($(#[$inner])* $variant),* }
+
+        impl $name {
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word),* }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::store::UnknownWord;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $($word => Ok($name::$variant),)*
+                    _ => Err($crate::store::UnknownWord(text.to_owned())),
+                }
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_of_a_later_release_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("centre.db");
+        drop(Store::in_file(&path).unwrap());
+        drop(Store::in_file(&path).unwrap());
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        assert!(Store::in_file(&path).is_err());
+    }
+}

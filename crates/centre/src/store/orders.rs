@@ -1,0 +1,224 @@
+//! Orders (订单) and their sessions: what a wallet asked for, and how far it has come.
+
+use model::{CardNumber, CardTime, CityCode, Date, PurseFen, Tac, WalletId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use tsm::Reservation;
+
+use super::{parsed, parsed_if_any, words};
+
+words! {
+    /// What is asked for.
+    OrderKind {
+        /// A new card on the phone.
+        Issue = "issue",
+        /// Value onto a card.
+        Load = "load",
+        /// A look at a card.
+        Read = "read",
+        /// A card off the phone.
+        Delete = "delete",
+    }
+}
+
+words! {
+    /// How far it has come.
+    OrderState {
+        /// Written down; no phone has come yet.
+        Created = "created",
+        /// A phone came, and no CREDIT FOR LOAD is unanswered.
+        Running = "running",
+        /// A CREDIT FOR LOAD is, or may be, unanswered.
+        InDoubt = "in_doubt",
+        /// Done, and proven where money moved.
+        Done = "done",
+        /// Not done; no money moved.
+        Refused = "refused",
+    }
+}
+
+/// One order.
+#[derive(Clone, Debug)]
+pub(crate) struct OrderRow {
+    pub(crate) seq: u64,
+    pub(crate) wallet: WalletId,
+    pub(crate) id: String,
+    pub(crate) digest: [u8; 32],
+    pub(crate) kind: OrderKind,
+    /// The wallet's id of the card; `None` for a plastic card.
+    pub(crate) card: Option<String>,
+    /// The number: of a plastic card only after it was seen.
+    pub(crate) number: Option<CardNumber>,
+    pub(crate) city: Option<CityCode>,
+    pub(crate) amount: PurseFen,
+    pub(crate) reference: Option<String>,
+    pub(crate) session: String,
+    pub(crate) state: OrderState,
+    pub(crate) code: Option<String>,
+    pub(crate) about: Option<String>,
+    pub(crate) balance: Option<PurseFen>,
+    pub(crate) reservation: Option<Reservation>,
+    /// The card's proof that it has the value.
+    pub(crate) tac: Option<Tac>,
+    pub(crate) placed_at: CardTime,
+    pub(crate) changed_at: CardTime,
+}
+
+const SELECT: &str = "SELECT orders.*, sessions.id AS session FROM orders
+    JOIN sessions ON sessions.wallet = orders.wallet AND sessions.\"order\" = orders.id";
+
+impl OrderRow {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let fen = |column: &str| -> rusqlite::Result<Option<PurseFen>> {
+            Ok(row.get::<_, Option<u32>>(column)?.and_then(|fen| PurseFen::try_from(fen).ok()))
+        };
+        let reservation: Option<Vec<u8>> = row.get("reservation")?;
+        let reservation = reservation.map(|bytes| minicbor::decode(&bytes)).transpose().map_err(|e| {
+            rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, Box::new(e))
+        })?;
+        Ok(OrderRow {
+            seq: row.get("seq")?,
+            wallet: parsed(row, "wallet")?,
+            id: row.get("id")?,
+            digest: row.get("digest")?,
+            kind: parsed(row, "kind")?,
+            card: row.get("card")?,
+            number: parsed_if_any(row, "number")?,
+            city: parsed_if_any(row, "city")?,
+            amount: fen("amount_fen")?.unwrap_or_default(),
+            reference: row.get("reference")?,
+            session: row.get("session")?,
+            state: parsed(row, "state")?,
+            code: row.get("code")?,
+            about: row.get("about")?,
+            balance: fen("balance_fen")?,
+            reservation,
+            tac: row.get::<_, Option<u32>>("tac")?.map(Tac::from_u32),
+            placed_at: parsed(row, "placed_at")?,
+            changed_at: parsed(row, "changed_at")?,
+        })
+    }
+
+    pub(crate) fn find(db: &Connection, wallet: &WalletId, id: &str) -> rusqlite::Result<Option<Self>> {
+        db.prepare_cached(&format!("{SELECT} WHERE orders.wallet = ?1 AND orders.id = ?2"))?
+            .query_row(params![wallet.as_str(), id], OrderRow::read)
+            .optional()
+    }
+
+    pub(crate) fn of_session(db: &Connection, session: &str) -> rusqlite::Result<Option<Self>> {
+        db.prepare_cached(&format!("{SELECT} WHERE sessions.id = ?1"))?
+            .query_row(params![session], OrderRow::read)
+            .optional()
+    }
+
+    /// A wallet's orders after `seq`, oldest first.
+    pub(crate) fn after(
+        db: &Connection,
+        wallet: &WalletId,
+        seq: u64,
+        most: u32,
+    ) -> rusqlite::Result<Vec<Self>> {
+        db.prepare_cached(&format!("{SELECT} WHERE orders.wallet = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"))?
+            .query_map(params![wallet.as_str(), seq, most], OrderRow::read)?
+            .collect()
+    }
+
+    /// The order of a card's number whose CREDIT FOR LOAD has no proven end. There is at most one: a load that is
+    /// in doubt is settled before another begins.
+    pub(crate) fn unsettled(db: &Connection, number: CardNumber) -> rusqlite::Result<Option<Self>> {
+        db.prepare_cached(&format!(
+            "{SELECT} WHERE number = ?1 AND reservation IS NOT NULL AND state = 'in_doubt'
+             ORDER BY seq LIMIT 1"
+        ))?
+        .query_row(params![number.raw()], OrderRow::read)
+        .optional()
+    }
+
+    /// How many orders are in doubt.
+    pub(crate) fn in_doubt(db: &Connection) -> rusqlite::Result<u64> {
+        db.query_row("SELECT count(*) FROM orders WHERE state = 'in_doubt'", [], |row| row.get(0))
+    }
+
+    /// Whether the card has an order of this kind that is not refused.
+    pub(crate) fn exists(
+        db: &Connection,
+        wallet: &WalletId,
+        card: &str,
+        kind: OrderKind,
+    ) -> rusqlite::Result<bool> {
+        db.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM orders WHERE wallet = ?1 AND card = ?2 AND kind = ?3 AND state <> 'refused')",
+        )?
+        .query_row(params![wallet.as_str(), card, kind.as_str()], |row| row.get(0))
+    }
+
+    /// Loads that a card has proven, newest first.
+    pub(crate) fn loads_of(db: &Connection, number: CardNumber, most: u32) -> rusqlite::Result<Vec<Self>> {
+        db.prepare_cached(&format!(
+            "{SELECT} WHERE number = ?1 AND kind = 'load' AND state = 'done' ORDER BY seq DESC LIMIT ?2"
+        ))?
+        .query_map(params![number.raw(), most], OrderRow::read)?
+        .collect()
+    }
+
+    pub(crate) fn insert(&self, db: &Connection) -> rusqlite::Result<()> {
+        db.prepare_cached(
+            "INSERT INTO orders (wallet, id, digest, kind, card, number, city, amount_fen, reference, state,
+                                 placed_at, changed_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)",
+        )?
+        .execute(params![
+            self.wallet.as_str(),
+            self.id,
+            self.digest,
+            self.kind.as_str(),
+            self.card,
+            self.number.map(CardNumber::raw),
+            self.city.map(|city| city.to_string()),
+            self.amount.get(),
+            self.reference,
+            self.state.as_str(),
+            self.placed_at.to_string(),
+        ])?;
+        db.prepare_cached("INSERT INTO sessions (id, wallet, \"order\") VALUES (?1, ?2, ?3)")?
+            .execute(params![self.session, self.wallet.as_str(), self.id])?;
+        Ok(())
+    }
+
+    /// Writes down everything that may change after an order was placed.
+    pub(crate) fn update(&self, db: &Connection) -> rusqlite::Result<()> {
+        let reservation = self.reservation.as_ref().and_then(|r| minicbor::to_vec(r).ok());
+        db.prepare_cached(
+            "UPDATE orders SET number = ?3, city = ?4, state = ?5, code = ?6, about = ?7, balance_fen = ?8,
+                               reservation = ?9, tac = ?10, changed_at = ?11
+             WHERE wallet = ?1 AND id = ?2",
+        )?
+        .execute(params![
+            self.wallet.as_str(),
+            self.id,
+            self.number.map(CardNumber::raw),
+            self.city.map(|city| city.to_string()),
+            self.state.as_str(),
+            self.code,
+            self.about,
+            self.balance.map(PurseFen::get),
+            reservation,
+            self.tac.map(Tac::as_u32),
+            self.changed_at.to_string(),
+        ])?;
+        Ok(())
+    }
+
+    /// How many loads are done, and their sum in fen.
+    pub(crate) fn loads_done(db: &Connection) -> rusqlite::Result<(u64, i64)> {
+        db.query_row(
+            "SELECT count(*), coalesce(sum(amount_fen), 0) FROM orders WHERE kind = 'load' AND state = 'done'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+    }
+
+    /// The day it was placed.
+    pub(crate) fn day(&self) -> Date {
+        self.placed_at.date()
+    }
+}
