@@ -73,8 +73,9 @@ pub enum Reason {
     InTheFuture,
 }
 
-/// One row a reason: verdict, code within the verdict, name, words in Chinese and English.
-struct Words {
+/// What there is to say of a reason.
+struct Row {
+    reason: Reason,
     verdict: Verdict,
     code: u8,
     name: &'static str,
@@ -82,9 +83,42 @@ struct Words {
     en: &'static str,
 }
 
-const fn words(verdict: Verdict, code: u8, name: &'static str, zh: &'static str, en: &'static str) -> Words {
-    Words { verdict, code, name, zh, en }
+const fn row(
+    reason: Reason,
+    verdict: Verdict,
+    code: u8,
+    name: &'static str,
+    zh: &'static str,
+    en: &'static str,
+) -> Row {
+    Row { reason, verdict, code, name, zh, en }
 }
+
+/// One row a reason, in the order of the enum.
+#[rustfmt::skip] // a table reads by its columns
+const TABLE: [Row; 21] = [
+    row(Reason::Accepted, Verdict::Paid, 0, "accepted", "已受理", "accepted"),
+    row(Reason::TacDiffers, Verdict::WrongTac, 1, "tac-differs", "验证码与卡片应产生的不符", "the TAC is not the card's"),
+    row(Reason::RepeatedToday, Verdict::Duplicate, 1, "repeated-today", "当日已有同一笔", "the same tap stands in this day already"),
+    row(Reason::RepeatedLater, Verdict::Duplicate, 2, "repeated-later", "往日已有同一笔", "the same tap was judged on an earlier day"),
+    row(Reason::CardCounterReused, Verdict::Duplicate, 3, "card-counter-reused", "卡计数器被另一笔使用, 疑似克隆卡", "another tap used the card's counter: cloned card?"),
+    row(Reason::PsamCounterReused, Verdict::Duplicate, 4, "psam-counter-reused", "PSAM计数器被另一笔使用, 疑似克隆PSAM", "another tap used the PSAM's counter: cloned PSAM?"),
+    row(Reason::ProofReused, Verdict::Duplicate, 5, "proof-reused", "同一验证码配以其他内容", "an earlier tap's proof with another content"),
+    row(Reason::UnknownIssuer, Verdict::UnknownParty, 1, "unknown-issuer", "发卡方未登记", "no such issuer"),
+    row(Reason::NotAccepted, Verdict::UnknownParty, 2, "not-accepted", "该地当日不受理此城市的卡", "the acquirer does not take this issuer's cards that day"),
+    row(Reason::UnknownAcquirer, Verdict::UnknownParty, 3, "unknown-acquirer", "收单方未登记", "no such acquirer"),
+    row(Reason::UnknownOperator, Verdict::UnknownParty, 4, "unknown-operator", "运营单位未登记", "no such operator"),
+    row(Reason::ForeignOperator, Verdict::UnknownParty, 5, "foreign-operator", "运营单位属于另一城市", "the operator belongs to another city"),
+    row(Reason::ForeignTerminal, Verdict::UnknownParty, 6, "foreign-terminal", "终端不属于该运营单位", "the terminal is not one of the operator's"),
+    row(Reason::NoAgreement, Verdict::UnknownParty, 7, "no-agreement", "两地之间无清分协议", "no agreement covers the two cities that day"),
+    row(Reason::TestRecord, Verdict::Test, 1, "test-record", "测试记录不付款", "a test is never paid"),
+    row(Reason::AmountOverLimit, Verdict::OverLimit, 1, "amount-over-limit", "交易金额超过钱包上限", "the amount is above the purse limit"),
+    row(Reason::BalanceOverLimit, Verdict::OverLimit, 2, "balance-over-limit", "交易前余额超过钱包上限", "the balance before is above the purse limit"),
+    row(Reason::AmountOverBalance, Verdict::OverLimit, 3, "amount-over-balance", "交易金额超过交易前余额", "the amount is above the balance before"),
+    row(Reason::OnDenyList, Verdict::Denied, 1, "on-deny-list", "交易时卡已列入黑名单", "the card was on the deny list"),
+    row(Reason::TooLate, Verdict::Held, 1, "too-late", "超过上送期限", "older than a record may be"),
+    row(Reason::InTheFuture, Verdict::Held, 2, "in-the-future", "交易时间晚于清分日", "dated after the clearing day"),
+];
 
 impl Verdict {
     /// Every verdict, in the order of its code.
@@ -144,181 +178,54 @@ impl Verdict {
 
 impl Reason {
     /// Every reason, by verdict and code.
-    pub const ALL: [Reason; 21] = [
-        Reason::Accepted,
-        Reason::TacDiffers,
-        Reason::RepeatedToday,
-        Reason::RepeatedLater,
-        Reason::CardCounterReused,
-        Reason::PsamCounterReused,
-        Reason::ProofReused,
-        Reason::UnknownIssuer,
-        Reason::NotAccepted,
-        Reason::UnknownAcquirer,
-        Reason::UnknownOperator,
-        Reason::ForeignOperator,
-        Reason::ForeignTerminal,
-        Reason::NoAgreement,
-        Reason::TestRecord,
-        Reason::AmountOverLimit,
-        Reason::BalanceOverLimit,
-        Reason::AmountOverBalance,
-        Reason::OnDenyList,
-        Reason::TooLate,
-        Reason::InTheFuture,
-    ];
+    pub fn all() -> impl Iterator<Item = Reason> {
+        TABLE.iter().map(|row| row.reason)
+    }
 
-    const fn words(self) -> Words {
-        use Verdict::{Denied, Duplicate, Held, OverLimit, Paid, Test, UnknownParty, WrongTac};
-        match self {
-            Reason::Accepted => words(Paid, 0, "accepted", "已受理", "accepted"),
-            Reason::TacDiffers => {
-                words(WrongTac, 1, "tac-differs", "验证码与卡片应产生的不符", "the TAC is not the card's")
-            }
-            Reason::RepeatedToday => words(
-                Duplicate,
-                1,
-                "repeated-today",
-                "当日已有同一笔",
-                "the same tap stands in this day already",
-            ),
-            Reason::RepeatedLater => words(
-                Duplicate,
-                2,
-                "repeated-later",
-                "往日已有同一笔",
-                "the same tap was judged on an earlier day",
-            ),
-            Reason::CardCounterReused => words(
-                Duplicate,
-                3,
-                "card-counter-reused",
-                "卡计数器被另一笔使用, 疑似克隆卡",
-                "another tap used the card's counter: cloned card?",
-            ),
-            Reason::PsamCounterReused => words(
-                Duplicate,
-                4,
-                "psam-counter-reused",
-                "PSAM计数器被另一笔使用, 疑似克隆PSAM",
-                "another tap used the PSAM's counter: cloned PSAM?",
-            ),
-            Reason::ProofReused => words(
-                Duplicate,
-                5,
-                "proof-reused",
-                "同一验证码配以其他内容",
-                "an earlier tap's proof with another content",
-            ),
-            Reason::UnknownIssuer => {
-                words(UnknownParty, 1, "unknown-issuer", "发卡方未登记", "no such issuer")
-            }
-            Reason::NotAccepted => words(
-                UnknownParty,
-                2,
-                "not-accepted",
-                "该地当日不受理此城市的卡",
-                "the acquirer does not take this issuer's cards that day",
-            ),
-            Reason::UnknownAcquirer => {
-                words(UnknownParty, 3, "unknown-acquirer", "收单方未登记", "no such acquirer")
-            }
-            Reason::UnknownOperator => {
-                words(UnknownParty, 4, "unknown-operator", "运营单位未登记", "no such operator")
-            }
-            Reason::ForeignOperator => words(
-                UnknownParty,
-                5,
-                "foreign-operator",
-                "运营单位属于另一城市",
-                "the operator belongs to another city",
-            ),
-            Reason::ForeignTerminal => words(
-                UnknownParty,
-                6,
-                "foreign-terminal",
-                "终端不属于该运营单位",
-                "the terminal is not one of the operator's",
-            ),
-            Reason::NoAgreement => words(
-                UnknownParty,
-                7,
-                "no-agreement",
-                "两地之间无清分协议",
-                "no agreement covers the two cities that day",
-            ),
-            Reason::TestRecord => words(Test, 1, "test-record", "测试记录不付款", "a test is never paid"),
-            Reason::AmountOverLimit => words(
-                OverLimit,
-                1,
-                "amount-over-limit",
-                "交易金额超过钱包上限",
-                "the amount is above the purse limit",
-            ),
-            Reason::BalanceOverLimit => words(
-                OverLimit,
-                2,
-                "balance-over-limit",
-                "交易前余额超过钱包上限",
-                "the balance before is above the purse limit",
-            ),
-            Reason::AmountOverBalance => words(
-                OverLimit,
-                3,
-                "amount-over-balance",
-                "交易金额超过交易前余额",
-                "the amount is above the balance before",
-            ),
-            Reason::OnDenyList => {
-                words(Denied, 1, "on-deny-list", "交易时卡已列入黑名单", "the card was on the deny list")
-            }
-            Reason::TooLate => words(Held, 1, "too-late", "超过上送期限", "older than a record may be"),
-            Reason::InTheFuture => {
-                words(Held, 2, "in-the-future", "交易时间晚于清分日", "dated after the clearing day")
-            }
-        }
+    const fn row(self) -> &'static Row {
+        &TABLE[self as usize]
     }
 
     /// The verdict that this reason gives.
     #[must_use]
     pub const fn verdict(self) -> Verdict {
-        self.words().verdict
+        self.row().verdict
     }
 
     /// The stable code within its verdict.
     #[must_use]
     pub const fn code(self) -> u8 {
-        self.words().code
+        self.row().code
     }
 
     /// From the two codes of a result file.
     #[must_use]
     pub fn from_codes(verdict: u8, code: u8) -> Option<Self> {
-        Reason::ALL.into_iter().find(|reason| reason.verdict().code() == verdict && reason.code() == code)
+        Reason::all().find(|reason| reason.verdict().code() == verdict && reason.code() == code)
     }
 
     /// The stable name, as `verdicts.parquet` has it.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        self.words().name
+        self.row().name
     }
 
     /// From the stable name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Reason::ALL.into_iter().find(|reason| reason.name() == name)
+        Reason::all().find(|reason| reason.name() == name)
     }
 
     /// In Chinese.
     #[must_use]
     pub const fn zh(self) -> &'static str {
-        self.words().zh
+        self.row().zh
     }
 
     /// In English.
     #[must_use]
     pub const fn en(self) -> &'static str {
-        self.words().en
+        self.row().en
     }
 
     /// Whether the centre must look into it: a counter or a proof was used twice with different content, which
@@ -343,17 +250,15 @@ mod tests {
 
     #[test]
     fn every_reason_reads_back_from_its_codes_and_its_name() {
-        for reason in Reason::ALL {
+        for (reason, row) in Reason::all().zip(&TABLE) {
+            assert_eq!(reason.row().name, row.name, "the table is in the order of the enum");
             assert_eq!(Reason::from_codes(reason.verdict().code(), reason.code()), Some(reason));
             assert_eq!(Reason::from_name(reason.name()), Some(reason));
             assert!(!reason.zh().is_ascii() && reason.en().is_ascii(), "{reason}");
         }
         for verdict in Verdict::ALL {
             assert_eq!(Verdict::from_code(verdict.code()), Some(verdict));
-            assert!(
-                Reason::ALL.iter().any(|reason| reason.verdict() == verdict),
-                "{verdict:?} has no reason"
-            );
+            assert!(Reason::all().any(|reason| reason.verdict() == verdict), "{verdict:?} has no reason");
         }
         assert_eq!(Reason::from_codes(0, 1), None);
         assert_eq!(Verdict::from_code(22), None);

@@ -7,6 +7,7 @@
 //! record is its line in the file, the header being line 1; `local_seq` grows from line to line in an upload; a
 //! sender writes only its own taps; a load keeps the wallet's id in the columns of line, vehicle and stops;
 //! `card_kind` is checked to be hex and not kept.
+//! Examples: `vectors/clearing/`.
 //! Invariant: a file is taken whole or refused whole, and the refusal names file, line, column and what was expected.
 
 mod detail;

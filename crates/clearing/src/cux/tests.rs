@@ -106,7 +106,7 @@ fn loads_and_results_read_back_as_they_were_written() {
     let results = CuxFile {
         name: "XR00002000201410210001.CUX".parse().unwrap(),
         created: created(),
-        records: numbered(Reason::ALL.into_iter().map(result).collect()),
+        records: numbered(Reason::all().map(result).collect()),
     };
     let bytes = write_results(&results).unwrap();
     assert_eq!(read_results(&results.name.to_string(), &bytes).unwrap(), results);

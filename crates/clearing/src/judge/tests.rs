@@ -107,27 +107,30 @@ fn acceptance_is_by_the_day_of_the_tap() {
     assert_eq!(reasons(vec![in_fuzhou("2015-11-12 08:00:00")], later), [Reason::Accepted]);
 }
 
-#[test]
-fn a_key_is_used_once() {
-    let first = || with(|_| {});
-    let later = |change: fn(&mut TapRecord)| {
-        with(|t| {
-            t.at = t.at.plus_seconds(60);
-            change(t);
-        })
-    };
-    let entry = |minutes: i64, count: u32| {
-        with(|t| {
-            t.kind = TxnType::Compound;
-            t.amount = PurseFen::ZERO;
-            t.at = t.at.plus_seconds(60 * minutes);
-            t.terminal_seq = count;
-        })
-    };
+fn first() -> TapRecord {
+    with(|_| {})
+}
+
+fn later(change: impl FnOnce(&mut TapRecord)) -> TapRecord {
+    with(|t| {
+        t.at = t.at.plus_seconds(60);
+        change(t);
+    })
+}
+
+fn entry(minutes: i64, count: u32) -> TapRecord {
+    with(|t| {
+        t.kind = TxnType::Compound;
+        t.amount = PurseFen::ZERO;
+        t.at = t.at.plus_seconds(60 * minutes);
+        t.terminal_seq = count;
+    })
+}
+
+fn key_cases() -> Vec<(&'static str, Vec<TapRecord>, Vec<Reason>)> {
     let mut forged = later(|t| t.terminal_seq = 78);
     forged.at = tap().at.plus_seconds(-60);
-    type Case = (&'static str, Vec<TapRecord>, Vec<Reason>);
-    let cases: Vec<Case> = vec![
+    vec![
         ("the same tap again", vec![first(), first()], vec![Reason::Accepted, Reason::RepeatedToday]),
         (
             "three times",
@@ -173,8 +176,12 @@ fn a_key_is_used_once() {
             vec![with(|t| t.balance_before = fen(100)), with(|t| t.at = t.at.plus_seconds(1))],
             vec![Reason::AmountOverBalance, Reason::CardCounterReused],
         ),
-    ];
-    for (what, taps, expected) in cases {
+    ]
+}
+
+#[test]
+fn a_key_is_used_once() {
+    for (what, taps, expected) in key_cases() {
         let (mut found, mut expected) = (reasons(taps, bench()), expected);
         found.sort_unstable();
         expected.sort_unstable();

@@ -33,7 +33,7 @@ fn row_groups_are_bounded_and_nothing_is_lost_between_them() {
 #[test]
 fn verdicts_read_back_as_they_were_written() {
     let rows: Vec<VerdictRow> = (1..)
-        .zip(Reason::ALL)
+        .zip(Reason::all())
         .map(|(line_no, reason)| VerdictRow { batch: u64::MAX, line_no, reason })
         .collect();
     let bytes = write_verdicts(&rows).unwrap();
