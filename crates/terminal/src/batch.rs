@@ -17,6 +17,7 @@ use model::{CardNumber, CityCode, Tac, TapRecord, TerminalId};
 use crate::pending::{PendingTap, TapId};
 use entry::{Entry, Numbered};
 use frame::Frame;
+pub(crate) use storage::sync_folder;
 pub use storage::{FileStorage, MemoryStorage, Storage, StorageError};
 
 /// The first entry names it; a batch of another format is not opened.

@@ -157,7 +157,10 @@ impl Validator {
                 Step::Done(outcome) => break outcome,
             }
         };
-        if psam_lost {
+        let psam_refuses =
+            matches!(&outcome, TapOutcome::Refused(refused) if refused.why == Refusal::PsamRefused);
+        if psam_lost || psam_refuses {
+            // Powered off, or another one in the slot: opened afresh at the next tap.
             self.psam = None;
         } else if let TapOutcome::Torn(pending) = &outcome {
             self.open_session = Some(pending.id());

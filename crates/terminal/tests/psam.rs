@@ -1,4 +1,5 @@
 //! The software PSAM against bytes made without it, and killed where it hurts.
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)] // a test may fail loudly
 
 use keys::{KeyService, PsamScope, SoftwareKeys};
 use model::PsamId;

@@ -1,4 +1,5 @@
 //! Whole taps on personalised cards: fares, gates, transfers, and every reason to refuse.
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)] // a test may fail loudly
 
 mod kit;
 
@@ -171,10 +172,12 @@ fn a_citys_own_psam_takes_its_own_cards_and_no_others() {
     assert_eq!(reader.refuse(&mut card(HANGZHOU, 5000), PAY, "07:45:00"), Refusal::NotAcceptedHere);
 }
 
+type Change = fn(&mut card::layout::PublicInfo);
+
 #[test]
 fn a_card_that_is_not_good_today_is_refused_with_the_reason() {
     let mut reader = Reader::new(shanghai_bus(), 0, "");
-    let cases: [(fn(&mut card::layout::PublicInfo), Refusal); 4] = [
+    let cases: [(Change, Refusal); 4] = [
         (|info| info.expiry = "2014-10-19".parse().unwrap(), Refusal::Expired),
         (|info| info.start = "2014-10-21".parse().unwrap(), Refusal::NotYetValid),
         (|info| info.enabled = 0, Refusal::NotEnabled),
@@ -202,7 +205,9 @@ fn a_reader_under_test_takes_test_cards_and_says_so_in_the_record() {
 }
 
 /// A card that answers from a list, then is silent.
-struct Scripted(Vec<(Vec<u8>, Status)>);
+struct Scripted(Script);
+
+type Script = Vec<(Vec<u8>, Status)>;
 
 impl Channel for Scripted {
     fn transmit(&mut self, _: &[u8]) -> Result<Vec<u8>, ChannelError> {
@@ -224,7 +229,7 @@ fn a_strange_card_is_refused_by_a_stable_code_and_never_with_a_panic() {
         data
     };
     let ok = Status::OK;
-    let cases: Vec<(&str, Vec<(Vec<u8>, Status)>, Refusal)> = vec![
+    let cases: Vec<(&str, Script, Refusal)> = vec![
         ("nothing in the field", vec![], Refusal::CardLeft),
         ("a bank card", vec![(vec![], Status::FILE_NOT_FOUND)], Refusal::NotOurCard),
         ("an answer that is no template", vec![(vec![1, 2, 3], ok), (vec![0; 30], ok)], Refusal::NotOurCard),
@@ -334,6 +339,15 @@ fn a_reader_without_its_psam_debits_nothing_and_works_again_with_it() {
     assert!(matches!(of_another, TapOutcome::Refused(refused) if refused.why == Refusal::PsamOfAnother));
     assert_eq!(card.balance(), 4820);
     reader.accept(&mut card, PAY, "07:46:00");
+}
+
+#[test]
+fn a_psam_that_was_powered_off_is_opened_again() {
+    let (mut reader, mut card) = (Reader::new(shanghai_bus(), 0, ""), card(SHANGHAI, 5000));
+    reader.accept(&mut card, PAY, "07:45:00");
+    reader.psam.reset().unwrap();
+    assert_eq!(reader.refuse(&mut card, PAY, "07:45:10"), Refusal::PsamRefused);
+    assert_eq!(reader.accept(&mut card, PAY, "07:45:20").terminal_seq, 2);
 }
 
 #[test]

@@ -99,7 +99,8 @@ impl FileStorage {
     /// [`StorageError`] when it can be neither opened nor made.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
         let opened = OpenOptions::new().read(true).append(true).create(true).open(path);
-        match opened {
+        let kept = opened.and_then(|file| sync_folder(path).map(|()| file));
+        match kept {
             Ok(file) => Ok(FileStorage { path: path.to_owned(), file }),
             Err(error) => Err(failed(path, "open", &error)),
         }
@@ -130,4 +131,10 @@ impl Storage for FileStorage {
 
 fn failed(path: &Path, verb: &'static str, error: &std::io::Error) -> StorageError {
     StorageError::new(&path.display().to_string(), verb, &error.to_string())
+}
+
+/// A new name in a folder survives a power cut once the folder is synced, where the system has that.
+pub(crate) fn sync_folder(file: &Path) -> std::io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if cfg!(unix) { File::open(folder.unwrap_or(Path::new(".")))?.sync_all() } else { Ok(()) }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use minicbor::{Decode, Encode};
 
-use crate::batch::StorageError;
+use crate::batch::{StorageError, sync_folder};
 
 /// A PSAM's memory beside its keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -87,12 +87,14 @@ impl PsamStore for FilePsamStore {
 
     fn save(&mut self, state: PsamState) -> Result<(), StorageError> {
         let bytes = minicbor::to_vec(state).map_err(|error| self.failed("save", &error.to_string()))?;
-        let fresh = self.path.with_extension("new");
+        let mut fresh = self.path.clone().into_os_string();
+        fresh.push(".new");
         let written = File::create(&fresh).and_then(|mut file| {
             file.write_all(&bytes)?;
-            file.sync_all()
+            file.sync_all()?;
+            fs::rename(&fresh, &self.path)?;
+            sync_folder(&self.path)
         });
-        (written.and_then(|()| fs::rename(&fresh, &self.path)))
-            .map_err(|error| self.failed("save", &error.to_string()))
+        written.map_err(|error| self.failed("save", &error.to_string()))
     }
 }

@@ -1,5 +1,5 @@
 //! A small network for the tests: personalised cards that can be torn away, and readers that can be killed.
-#![allow(dead_code)] // each test file uses its part
+#![allow(dead_code, clippy::unwrap_used, clippy::arithmetic_side_effects)] // each test file uses its part, and fails loudly
 
 use std::sync::Arc;
 
