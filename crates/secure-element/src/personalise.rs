@@ -1,0 +1,70 @@
+//! The personalisation bureau (个人化中心): makes a blank plastic card a city card.
+//!
+//! Standard: STORE DATA over SCP02 under the transport keys (globalplatform.md sections 1.2 and 1.5).
+
+use card::Personalisation;
+use keys::{CardRef, ChannelFacts, ChannelOwner, KeyError, KeyService};
+use model::Entropy;
+use smartcard::gp::{Level, StoreData};
+use smartcard::scp02::{Opening, WrongCryptogram};
+use smartcard::{Apdu, Channel, ChannelError, Command, Status};
+
+/// Why a card did not become a city card.
+#[derive(Debug, thiserror::Error)]
+pub enum PersonaliseError {
+    /// No answer.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// The key service refused.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The blank is not under our transport keys.
+    #[error("not a blank card of ours: {0}")]
+    NotOurs(#[from] WrongCryptogram),
+    /// The card refused a step.
+    #[error("{step}: the card answered {status}")]
+    Refused {
+        /// The command.
+        step: &'static str,
+        /// Its answer.
+        status: Status,
+    },
+}
+
+/// Writes `plan` and the card's own keys into a blank card.
+///
+/// # Errors
+/// [`PersonaliseError`]; the card is then as blank as before, and the call may be repeated.
+pub fn personalise(
+    card: &mut dyn Channel,
+    card_ref: &CardRef,
+    plan: &Personalisation,
+    keys: &dyn KeyService,
+    entropy: &mut dyn Entropy,
+) -> Result<(), PersonaliseError> {
+    let mut challenge = [0; 8];
+    entropy.fill(&mut challenge);
+    card.reset()?;
+    let opening = Opening::new(0, challenge);
+    let answer = good(card, &opening.command().to_apdu(), "INITIALIZE UPDATE")?;
+    let answer = smartcard::gp::InitializeUpdate::parse_response(&answer)
+        .ok_or(PersonaliseError::Refused { step: "INITIALIZE UPDATE", status: Status::WRONG_DATA })?;
+    let facts = ChannelFacts { diversification: answer.diversification, sequence: answer.sequence };
+    let channel = keys.open_channel(&ChannelOwner::Transport, &facts)?;
+    let (authenticate, mut session) = opening.authenticate(&answer, channel, Level::MacAndEncryption)?;
+    good(card, &authenticate, "EXTERNAL AUTHENTICATE")?;
+    let wrapped = keys.wrap_card_keys(card_ref, session.keys())?;
+    let blocks = StoreData::series(plan.store_data(&wrapped), true).unwrap_or_default();
+    for block in blocks {
+        good(card, &session.wrap(&block.to_apdu()), "STORE DATA")?;
+    }
+    Ok(())
+}
+
+fn good(card: &mut dyn Channel, command: &Apdu, step: &'static str) -> Result<Vec<u8>, PersonaliseError> {
+    let response = card.exchange(command)?;
+    if response.status.is_ok() {
+        return Ok(response.data);
+    }
+    Err(PersonaliseError::Refused { step, status: response.status })
+}

@@ -1,0 +1,148 @@
+//! Where a chip's non-volatile memory is kept: whole, or as it was before.
+//!
+//! Invariant: whatever the moment at which the process is killed, the next start finds the memory either before
+//! or after a command, never between.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Non-volatile memory as one block of bytes.
+pub trait Store: Send {
+    /// What was saved last; `None` if nothing ever was.
+    ///
+    /// # Errors
+    /// I/O, or bytes that were not saved by [`Store::save`].
+    fn load(&mut self) -> io::Result<Option<Vec<u8>>>;
+
+    /// Replaces what is saved, in one atomic step, durably.
+    ///
+    /// # Errors
+    /// I/O; what was saved before is then still there.
+    fn save(&mut self, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// Memory that lives as long as the process; clones share it, as a chip is the same chip after a reset.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore(Arc<Mutex<Option<Vec<u8>>>>);
+
+impl Store for MemoryStore {
+    fn load(&mut self) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    fn save(&mut self, bytes: &[u8]) -> io::Result<()> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes.to_vec());
+        Ok(())
+    }
+}
+
+/// Memory in a file: magic, CRC-32 of the rest, the bytes. Replaced by writing a neighbour and renaming it.
+#[derive(Clone, Debug)]
+pub struct FileStore {
+    path: PathBuf,
+}
+
+const MAGIC: &[u8; 4] = b"YKC1";
+
+impl FileStore {
+    /// The file need not exist yet; its folder must.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        FileStore { path: path.into() }
+    }
+
+    fn neighbour(&self) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_os_string();
+        name.push(".new");
+        self.path.with_file_name(name)
+    }
+
+    fn bad(&self, what: &str) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", self.path.display()))
+    }
+}
+
+impl Store for FileStore {
+    fn load(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(io::Error::new(error.kind(), format!("{}: {error}", self.path.display())));
+            }
+        };
+        let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| {
+            self.bad("not a card's memory; expected a file made by `element serve` or `card serve`")
+        })?;
+        let (sum, memory) = rest.split_first_chunk::<4>().ok_or_else(|| self.bad("cut short"))?;
+        if crc32fast::hash(memory) != u32::from_be_bytes(*sum) {
+            return Err(self.bad("damaged: its check sum does not fit"));
+        }
+        Ok(Some(memory.to_vec()))
+    }
+
+    fn save(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let neighbour = self.neighbour();
+        let mut file = File::create(&neighbour)?;
+        file.write_all(MAGIC)?;
+        file.write_all(&crc32fast::hash(bytes).to_be_bytes())?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&neighbour, &self.path)?;
+        sync_folder(&self.path)
+    }
+}
+
+/// Makes a rename durable, where the system lets a folder be opened.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match File::open(folder) {
+        Ok(folder) => folder.sync_all(),
+        Err(_) => Ok(()), // not every system opens a folder as a file
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_keeps_what_was_saved_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("card.state");
+        assert_eq!(FileStore::new(&path).load().unwrap(), None);
+        FileStore::new(&path).save(b"one").unwrap();
+        FileStore::new(&path).save(b"two").unwrap();
+        assert_eq!(FileStore::new(&path).load().unwrap().as_deref(), Some(&b"two"[..]));
+    }
+
+    #[test]
+    fn a_kill_before_the_rename_leaves_the_memory_before_the_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("card.state");
+        FileStore::new(&path).save(b"before").unwrap();
+        let whole = fs::read(&path).unwrap();
+        for cut in 0..whole.len() {
+            fs::write(folder.path().join("card.state.new"), &whole[..cut]).unwrap();
+            assert_eq!(FileStore::new(&path).load().unwrap().as_deref(), Some(&b"before"[..]));
+        }
+        FileStore::new(&path).save(b"after").unwrap();
+        assert_eq!(FileStore::new(&path).load().unwrap().as_deref(), Some(&b"after"[..]));
+    }
+
+    #[test]
+    fn a_damaged_file_is_named_and_never_half_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("card.state");
+        FileStore::new(&path).save(b"memory").unwrap();
+        let whole = fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            let error = FileStore::new(&path).load().unwrap_err().to_string();
+            assert!(error.contains("card.state"), "{error}");
+        }
+    }
+}
