@@ -5,7 +5,8 @@
 
 use cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use des::{Des, TdesEde2};
-use minicbor::{Decode, Encode};
+use minicbor::{CborLen, Decode, Encode};
+use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A cipher block.
@@ -15,7 +16,7 @@ pub(crate) type Block = [u8; 8];
 ///
 /// `Encode` and `Decode` are for a software card's own memory, which holds keys as a chip does, and for the
 /// vault, which encrypts what it writes. No message carries a bare key.
-#[derive(Clone, Zeroize, ZeroizeOnDrop, Encode, Decode)]
+#[derive(Clone, Zeroize, ZeroizeOnDrop, Encode, Decode, CborLen)]
 #[cbor(transparent)]
 pub struct Key16(#[cbor(n(0), with = "minicbor::bytes")] [u8; 16]);
 
@@ -45,25 +46,36 @@ impl Key16 {
         Key16::from_halves(self.encrypt_block(*by), self.encrypt_block(by.map(|byte| !byte)))
     }
 
-    /// The key of the next level for a name of any length: by the CBC-MAC of the name under this key.
-    pub(crate) fn diversify_by_name(&self, name: &str) -> Key16 {
-        let mac = self.encrypt_cbc(&padded(name.as_bytes()));
-        self.diversify(&mac.last_chunk::<8>().copied().unwrap_or_default())
+    /// CBC-MAC over padded data, the whole last block.
+    pub(crate) fn cbc_mac(&self, data: &[u8]) -> Block {
+        let blocks = padded(data);
+        blocks.as_chunks::<8>().0.iter().fold([0; 8], |last, block| self.encrypt_block(xor(last, *block)))
+    }
+
+    /// The key enciphered, each half a block.
+    pub(crate) fn encrypt_key(&self, key: &Key16) -> [u8; 16] {
+        let (left, right) = split(&key.0);
+        join(self.encrypt_block(left), self.encrypt_block(right))
+    }
+
+    /// The key that [`Key16::encrypt_key`] was given.
+    pub(crate) fn decrypt_key(&self, cipher: &[u8; 16]) -> Key16 {
+        let (left, right) = split(cipher);
+        Key16::from_halves(self.decrypt_block(left), self.decrypt_block(right))
     }
 
     pub(crate) fn from_halves(left: Block, right: Block) -> Key16 {
-        let mut bytes = [0; 16];
-        let (a, b) = bytes.split_at_mut(8);
-        a.copy_from_slice(&left);
-        b.copy_from_slice(&right);
-        Key16(bytes)
+        Key16(join(left, right))
     }
 
     pub(crate) fn halves(&self) -> (Key8, Key8) {
-        let (mut left, mut right) = ([0; 8], [0; 8]);
-        left.copy_from_slice(self.0.get(..8).unwrap_or(&[0; 8]));
-        right.copy_from_slice(self.0.get(8..).unwrap_or(&[0; 8]));
+        let (left, right) = split(&self.0);
         (Key8(left), Key8(right))
+    }
+
+    /// Whether both halves are one DES key, parity bits aside: 3DES under it is single DES, and its TAC key is zeros.
+    pub(crate) fn is_single(&self) -> bool {
+        self.folded().0.map(|byte| byte & 0xFE).ct_eq(&[0; 8]).into()
     }
 
     /// The left half XOR the right half: the key under which a TAC is made.
@@ -117,7 +129,8 @@ impl Key16 {
             .collect()
     }
 
-    /// The bytes, for ciphers of this crate alone.
+    /// The bytes, to be compared with a vector's.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> &[u8; 16] {
         &self.0
     }
@@ -139,6 +152,16 @@ impl Key8 {
 
 pub(crate) fn xor(a: Block, b: Block) -> Block {
     std::array::from_fn(|i| a.get(i).unwrap_or(&0) ^ b.get(i).unwrap_or(&0))
+}
+
+fn split(bytes: &[u8; 16]) -> (Block, Block) {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *bytes;
+    ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p])
+}
+
+fn join(left: Block, right: Block) -> [u8; 16] {
+    let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) = (left, right);
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
 }
 
 /// `data` followed by `80`, then `00` up to whole blocks; a full last block gets a block of its own.

@@ -4,7 +4,7 @@
 //! (globalplatform.md section 1.2); diversification VISA2 and EMV CPS 1.1 (section 1.4).
 //! Invariant: session keys are used here and never given out; other keys leave only enciphered under S-DEK.
 
-use minicbor::{Decode, Encode};
+use minicbor::{CborLen, Decode, Encode};
 use model::registry::KeyScheme;
 use subtle::ConstantTimeEq;
 
@@ -12,7 +12,7 @@ use crate::block::{Key16, padded, unpadded};
 use crate::mac::retail_mac;
 
 /// The three keys of a security domain.
-#[derive(Clone, Encode, Decode)]
+#[derive(Clone, Encode, Decode, CborLen)]
 pub struct StaticKeys {
     #[n(0)]
     enc: Key16,
@@ -93,14 +93,10 @@ impl ChannelKeys {
     #[must_use]
     pub fn derive(keys: &StaticKeys, sequence: u16) -> Self {
         let derive = |key: &Key16, constant: u16| {
-            let mut data = [0; 16];
-            let head = constant.to_be_bytes().into_iter().chain(sequence.to_be_bytes());
-            data.iter_mut().zip(head).for_each(|(to, from)| *to = from);
-            let cipher = key.encrypt_cbc(&data);
-            let (left, right) = cipher.split_first_chunk::<8>().map_or(([0; 8], [0; 8]), |(left, rest)| {
-                (*left, rest.first_chunk::<8>().copied().unwrap_or_default())
-            });
-            Key16::from_halves(left, right)
+            let ([a, b], [c, d]) = (constant.to_be_bytes(), sequence.to_be_bytes());
+            // CBC over this block and one of zeros: the second half is the first, enciphered again.
+            let left = key.encrypt_block([a, b, c, d, 0, 0, 0, 0]);
+            Key16::from_halves(left, key.encrypt_block(left))
         };
         let StaticKeys { enc, mac, dek } = keys;
         ChannelKeys { enc: derive(enc, 0x0182), mac: derive(mac, 0x0101), dek: derive(dek, 0x0181) }
@@ -109,7 +105,7 @@ impl ChannelKeys {
     /// A card or host cryptogram: full 3DES CBC-MAC under S-ENC over padded `data`, the last block.
     #[must_use]
     pub fn cryptogram(&self, data: &[u8]) -> [u8; 8] {
-        self.enc.encrypt_cbc(&padded(data)).last_chunk::<8>().copied().unwrap_or_default()
+        self.enc.cbc_mac(data)
     }
 
     /// Whether `given` is the cryptogram over `data`, in constant time.
@@ -154,17 +150,13 @@ impl ChannelKeys {
     /// A key to be sent through this channel.
     #[must_use]
     pub fn wrap(&self, key: &Key16) -> WrappedKey {
-        let mut cipher = [0; 16];
-        cipher.iter_mut().zip(self.dek.encrypt_ecb(key.bytes())).for_each(|(to, from)| *to = from);
-        WrappedKey { cipher, kcv: key.kcv() }
+        WrappedKey { cipher: self.dek.encrypt_key(key), kcv: key.kcv() }
     }
 
     /// A key that came through this channel; `None` if its check value does not fit.
     #[must_use]
     pub fn unwrap_key(&self, cipher: &[u8; 16], kcv: [u8; 3]) -> Option<Key16> {
-        let mut bytes = [0; 16];
-        bytes.iter_mut().zip(self.dek.decrypt_ecb(cipher)).for_each(|(to, from)| *to = from);
-        let key = Key16::new(bytes);
+        let key = self.dek.decrypt_key(cipher);
         bool::from(key.kcv().ct_eq(&kcv)).then_some(key)
     }
 }

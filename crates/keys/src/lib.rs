@@ -6,8 +6,11 @@
 
 mod block;
 mod card_keys;
+mod ceremony;
 mod channel;
+mod demo;
 mod entropy;
+mod hierarchy;
 mod line;
 mod mac;
 mod psam;
@@ -21,16 +24,16 @@ mod vectors;
 
 pub use block::Key16;
 pub use card_keys::{CardKey, CardKeys, KeyUsage};
+pub use ceremony::{CeremonyError, Component, ComponentError};
 pub use channel::{ChannelKeys, StaticKeys, WrappedKey};
+pub use demo::{demo_card_keys, demo_constants, demo_element_keys, demo_transport_keys};
 pub use entropy::Seeded;
 pub use line::{challenge_response, line_decrypt, line_encrypt, line_mac};
 pub use mac::Mac4;
 pub use model::registry::KeyScheme;
 pub use psam::PsamKeys;
 pub use purse::{LoadOffer, LoadSession, Purchase, PurchaseSession, load_tac, purchase_tac};
-pub use roots::{
-    CeremonyError, Roots, demo_card_keys, demo_constants, demo_element_keys, demo_transport_keys,
-};
+pub use roots::Roots;
 pub use service::{
     CardRef, ChannelFacts, ChannelOwner, CheckValue, KeyError, KeyService, LoadProof, LoadRequest, PsamScope,
     WrappedCardKey,

@@ -2,22 +2,16 @@
 //!
 //! Standard: INIT_SAM_FOR_PURCHASE's key derivation (card.md sections 3 and 4): a national PSAM derives root to city
 //! to card, a city's PSAM city to card; the command names the card first.
-
-use minicbor::{Decode, Encode};
+//! Invariant: its key is used here and never given out.
 
 use crate::block::Key16;
 use crate::purse::PurchaseSession;
 
-/// A PSAM's purchase key and how deep it derives.
-///
-/// `Encode` and `Decode` are for a software PSAM's own memory.
-#[derive(Clone, Debug, Encode, Decode)]
+/// A PSAM's purchase key and how deep it derives. A national PSAM's key is a root, so no encoding of this exists.
+#[derive(Clone, Debug)]
 pub struct PsamKeys {
-    #[n(0)]
     purchase: Key16,
-    #[n(1)]
     version: u8,
-    #[n(2)]
     levels: u8,
 }
 

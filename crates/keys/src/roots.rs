@@ -1,169 +1,168 @@
-//! The roots of the hierarchy, how they are made, and the published ones of a demo network.
+//! The national roots (全国根密钥): what a vault holds and every other key follows from.
 //!
-//! Standard: three levels, national, city, card, as the titles of CJ/T 304 and 333 name them; that the city level
-//! uses the same derivation for load and TAC keys as public sources show for purchase keys is this project's choice
-//! (card.md sections 3 and 8, point 5).
-//! Invariant: roots leave a ceremony only into a vault.
+//! Standard: three levels, national, city, card, as the titles of CJ/T 304 and 333 name them (card.md section 3).
+//! Invariant: a set of roots is whole, leaves this crate only into a vault, and is not encodable from outside.
 
 use std::collections::BTreeMap;
 
-use minicbor::{Decode, Encode};
-use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
+use minicbor::{CborLen, Decode, Encode};
+use model::CityCode;
+use zeroize::Zeroizing;
 
 use crate::block::Key16;
-use crate::card_keys::{CardKey, CardKeys, KeyUsage};
+use crate::card_keys::KeyUsage;
 use crate::channel::StaticKeys;
+use crate::demo;
+use crate::hierarchy::{card_key, city_key, named_set};
 use crate::service::{CardRef, CheckValue};
 
 /// The one version of every root so far.
 pub(crate) const VERSION: u8 = 1;
 
-/// A root that is not a card key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Other {
-    Domain,
-    Transport,
-    Element,
-}
-
 /// The national roots.
-#[derive(Clone, Encode, Decode)]
-pub struct Roots {
+#[derive(Clone)]
+pub struct Roots(Held);
+
+/// Private, so that nobody else can write it out.
+#[derive(Clone, Encode, Decode, CborLen)]
+struct Held {
     /// In the order of [`KeyUsage::ALL`].
     #[n(0)]
-    card: Vec<Key16>,
+    card: [Key16; 8],
     #[n(1)]
     domain: Key16,
     #[n(2)]
     transport: Key16,
     #[n(3)]
     element: Key16,
-    /// Element keys that makers have handed over, by the name of their set.
+    /// Element keys that makers have handed over, by the name of their set and its version.
     #[n(4)]
-    makers: BTreeMap<String, StaticKeys>,
-}
-
-/// What the custodians brought does not make a set of roots.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CeremonyError {
-    /// One person alone must never know a root.
-    #[error("{0} custodian; a ceremony needs at least 2")]
-    TooFew(usize),
-    /// A custodian's component has the wrong number of keys.
-    #[error(
-        "custodian {custodian} brought {found} components; expected {expected}, one for each of: {names}"
-    )]
-    Count {
-        /// Which, from 1.
-        custodian: usize,
-        /// How many there were.
-        found: usize,
-        /// How many there must be.
-        expected: usize,
-        /// The roots in order.
-        names: String,
-    },
-    /// The components cancel each other out.
-    #[error("root `{0}`: the components give a key of zeros; one of them was used twice")]
-    Zero(String),
+    makers: BTreeMap<(String, u8), StaticKeys>,
 }
 
 impl Roots {
+    /// The card roots' uses in the order of [`KeyUsage::ALL`], then the three others.
+    pub(crate) const NAMES: [&str; 11] = {
+        let [a, b, c, d, e, f, g, h] = KeyUsage::ALL;
+        [
+            a.name(),
+            b.name(),
+            c.name(),
+            d.name(),
+            e.name(),
+            f.name(),
+            g.name(),
+            h.name(),
+            "domain",
+            "transport",
+            "element",
+        ]
+    };
+
     /// The roots' names, in the order of a ceremony's components.
     #[must_use]
     pub fn names() -> Vec<&'static str> {
-        KeyUsage::ALL.iter().map(|usage| usage.name()).chain(["domain", "transport", "element"]).collect()
+        Roots::NAMES.to_vec()
     }
 
-    /// Roots from custodians' components: each root is the XOR of theirs.
-    ///
-    /// # Errors
-    /// [`CeremonyError`]: too few custodians, or components that do not fit together.
-    pub fn ceremony(custodians: &[Vec<[u8; 16]>]) -> Result<Roots, CeremonyError> {
-        let names = Roots::names();
-        if custodians.len() < 2 {
-            return Err(CeremonyError::TooFew(custodians.len()));
-        }
-        for (components, custodian) in custodians.iter().zip(1..) {
-            if components.len() != names.len() {
-                let (found, expected) = (components.len(), names.len());
-                return Err(CeremonyError::Count { custodian, found, expected, names: names.join(", ") });
-            }
-        }
-        let mut roots = Vec::new();
-        for (index, name) in names.iter().enumerate() {
-            let mut root = [0_u8; 16];
-            for component in custodians.iter().filter_map(|components| components.get(index)) {
-                root.iter_mut().zip(component).for_each(|(to, from)| *to ^= from);
-            }
-            if bool::from(root.ct_eq(&[0; 16])) {
-                return Err(CeremonyError::Zero((*name).to_owned()));
-            }
-            roots.push(Key16::new(root));
-            root.zeroize();
-        }
-        Ok(Roots::from_ordered(roots))
-    }
-
-    /// A demo network's roots: published constants, 16 ASCII bytes each, see [`demo_constants`].
+    /// A demo network's roots: published constants, 16 ASCII bytes each, see [`crate::demo_constants`].
     #[must_use]
     pub fn demo() -> Roots {
-        Roots::from_ordered(demo_constants().into_iter().map(|(_, bytes)| Key16::new(bytes)).collect())
+        Roots::from_ordered(Roots::NAMES.map(|name| Key16::new(demo::constant(name))))
     }
 
-    fn from_ordered(mut keys: Vec<Key16>) -> Roots {
-        let zero = || Key16::new([0; 16]);
-        let (element, transport, domain) = (keys.pop(), keys.pop(), keys.pop());
-        Roots {
-            card: keys,
-            domain: domain.unwrap_or_else(zero),
-            transport: transport.unwrap_or_else(zero),
-            element: element.unwrap_or_else(zero),
-            makers: BTreeMap::new(),
+    pub(crate) fn from_ordered(keys: [Key16; 11]) -> Roots {
+        let [a, b, c, d, e, f, g, h, domain, transport, element] = keys;
+        Roots(Held { card: [a, b, c, d, e, f, g, h], domain, transport, element, makers: BTreeMap::new() })
+    }
+
+    /// Element keys that a maker has handed over, under the version that its elements know them by.
+    pub fn add_maker(&mut self, name: &str, version: u8, keys: StaticKeys) {
+        self.0.makers.insert((name.to_owned(), version), keys);
+    }
+
+    fn card_root(&self, usage: KeyUsage) -> &Key16 {
+        let [internal_auth, tac, maintenance, pin_unblock, pin_reload, control, purchase, load] =
+            &self.0.card;
+        match usage {
+            KeyUsage::InternalAuth => internal_auth,
+            KeyUsage::Tac => tac,
+            KeyUsage::Maintenance => maintenance,
+            KeyUsage::PinUnblock => pin_unblock,
+            KeyUsage::PinReload => pin_reload,
+            KeyUsage::Control => control,
+            KeyUsage::Purchase => purchase,
+            KeyUsage::Load => load,
         }
     }
 
-    /// Element keys that a maker has handed over.
-    pub fn add_maker(&mut self, name: &str, keys: StaticKeys) {
-        self.makers.insert(name.to_owned(), keys);
+    /// The root of a national PSAM.
+    pub(crate) fn purchase_root(&self) -> &Key16 {
+        self.card_root(KeyUsage::Purchase)
     }
 
-    pub(crate) fn card_root(&self, usage: KeyUsage) -> Key16 {
-        let index = KeyUsage::ALL.iter().position(|known| *known == usage);
-        index.and_then(|index| self.card.get(index)).cloned().unwrap_or_else(|| Key16::new([0; 16]))
+    pub(crate) fn city_key(&self, usage: KeyUsage, city: CityCode) -> Key16 {
+        city_key(self.card_root(usage), city)
     }
 
-    pub(crate) fn other(&self, which: Other) -> &Key16 {
-        match which {
-            Other::Domain => &self.domain,
-            Other::Transport => &self.transport,
-            Other::Element => &self.element,
-        }
+    pub(crate) fn card_key(&self, usage: KeyUsage, card: &CardRef) -> Key16 {
+        card_key(&self.city_key(usage, card.city), card.number)
+    }
+
+    /// Our own keys in our domain on an element.
+    pub(crate) fn domain_keys(&self, element: &str) -> StaticKeys {
+        named_set(&self.0.domain, element)
+    }
+
+    /// The keys that blank plastic cards leave the factory with.
+    pub(crate) fn transport_keys(&self) -> StaticKeys {
+        named_set(&self.0.transport, "transport")
+    }
+
+    pub(crate) fn element(&self) -> &Key16 {
+        &self.0.element
     }
 
     /// A maker's element keys: handed over, or, of a demo network alone, derived from the published root.
-    pub(crate) fn maker(&self, name: &str) -> Option<StaticKeys> {
-        if let Some(keys) = self.makers.get(name) {
-            return Some(keys.clone());
-        }
-        self.is_demo().then(|| named_set(&self.element, name))
+    pub(crate) fn maker(&self, name: &str, version: u8) -> Option<StaticKeys> {
+        let handed_over = self.0.makers.get(&(name.to_owned(), version)).cloned();
+        let published = || demo::is_published(self.element()).then(|| named_set(self.element(), name));
+        handed_over.or_else(published)
     }
 
-    /// Whether these are the published demo constants, by their check values.
+    /// Whether any root is a published demo constant: then nothing under this set is secret.
     #[must_use]
     pub fn is_demo(&self) -> bool {
-        self.check_values() == Roots::demo().check_values()
+        self.each().any(|(_, key)| demo::is_published(key))
     }
 
-    /// Names and check values.
+    /// Names and check values: of the roots, then of the makers' element keys.
     #[must_use]
     pub fn check_values(&self) -> Vec<CheckValue> {
-        let keys = self.card.iter().chain([&self.domain, &self.transport, &self.element]);
-        let named = Roots::names().into_iter().zip(keys);
-        named
-            .map(|(name, key)| CheckValue { name: name.to_owned(), version: VERSION, kcv: key.kcv() })
-            .collect()
+        let value = |name: String, version: u8, kcv: [u8; 3]| CheckValue { name, version, kcv };
+        let roots = self.each().map(|(name, key)| value(name.to_owned(), VERSION, key.kcv()));
+        let makers = self.0.makers.iter().flat_map(|((maker, version), keys)| {
+            let named = ["enc", "mac", "dek"].into_iter().zip(keys.kcvs());
+            named.map(move |(purpose, kcv)| value(format!("{maker} {purpose}"), *version, kcv))
+        });
+        roots.chain(makers).collect()
+    }
+
+    fn each(&self) -> impl Iterator<Item = (&'static str, &Key16)> {
+        let Held { card, domain, transport, element, .. } = &self.0;
+        Roots::NAMES.into_iter().zip(card.iter().chain([domain, transport, element]))
+    }
+
+    /// For the vault, which enciphers them.
+    pub(crate) fn to_cbor(&self) -> Option<Zeroizing<Vec<u8>>> {
+        // Room for all at once: a vector that grows leaves copies behind that nobody wipes.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(minicbor::len(&self.0)));
+        minicbor::encode(&self.0, &mut *bytes).ok().map(|()| bytes)
+    }
+
+    /// From the vault. `None` if it is not a whole set of roots.
+    pub(crate) fn from_cbor(bytes: &[u8]) -> Option<Roots> {
+        minicbor::decode(bytes).ok().map(Roots)
     }
 }
 
@@ -173,44 +172,64 @@ impl std::fmt::Debug for Roots {
     }
 }
 
-/// Three keys that belong to a name: ENC, MAC, DEK.
-pub(crate) fn named_set(root: &Key16, name: &str) -> StaticKeys {
-    let key = |purpose: &str| root.diversify_by_name(&format!("{name} {purpose}"));
-    StaticKeys::new(key("enc"), key("mac"), key("dek"))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The demo network's roots by name: `YKT `, the name in capitals without its hyphens, points up to 16 bytes.
-/// Published, so that anyone can recompute every cryptogram of a demo.
-#[must_use]
-pub fn demo_constants() -> Vec<(&'static str, [u8; 16])> {
-    let constant = |name: &str| {
-        let mut bytes = *b"YKT ............";
-        let letters = name.bytes().filter(|byte| *byte != b'-').map(|byte| byte.to_ascii_uppercase());
-        bytes.iter_mut().skip(4).zip(letters).for_each(|(to, from)| *to = from);
-        bytes
-    };
-    Roots::names().into_iter().map(|name| (name, constant(name))).collect()
-}
+    /// Roots of nobody's network, with `planted` as the last of them.
+    fn with_element_root(planted: [u8; 16]) -> Roots {
+        let mut keys: [Key16; 11] =
+            std::array::from_fn(|root| Key16::new(std::array::from_fn(|at| (root << 4 | at) as u8)));
+        keys[10] = Key16::new(planted);
+        Roots::from_ordered(keys)
+    }
 
-/// The keys of a card of the demo network, for those who play its cards: the roots are published anyway.
-#[must_use]
-pub fn demo_card_keys(card: &CardRef) -> CardKeys {
-    let roots = Roots::demo();
-    let key = |usage: KeyUsage| {
-        let city = roots.card_root(usage).diversify(&card.city.diversifier());
-        CardKey { usage, version: VERSION, algorithm: 0, key: city.diversify(&card.number.bytes()) }
-    };
-    CardKeys::new(KeyUsage::ALL.into_iter().map(key).collect())
-}
+    #[test]
+    fn every_use_has_its_own_root_in_the_order_of_its_name() {
+        let roots = Roots::demo();
+        for usage in KeyUsage::ALL {
+            assert_eq!(roots.card_root(usage).bytes(), &demo::constant(usage.name()), "{}", usage.name());
+        }
+        assert_eq!(roots.check_values().len(), 11);
+    }
 
-/// The element keys that a phone of the demo network is made with.
-#[must_use]
-pub fn demo_element_keys(maker: &str) -> StaticKeys {
-    named_set(Roots::demo().other(Other::Element), maker)
-}
+    #[test]
+    fn one_published_root_anywhere_gives_a_set_away() {
+        assert!(Roots::demo().is_demo());
+        assert!(!with_element_root([0x5A; 16]).is_demo());
+        let purchase = demo::constant("purchase");
+        assert!(with_element_root(purchase).is_demo(), "in another root's place");
+        assert!(with_element_root(purchase.map(|byte| byte ^ 1)).is_demo(), "with other parity bits");
+        assert!(!with_element_root(purchase.map(|byte| byte ^ 2)).is_demo());
+    }
 
-/// The keys of a blank plastic card of the demo network.
-#[must_use]
-pub fn demo_transport_keys() -> StaticKeys {
-    named_set(Roots::demo().other(Other::Transport), "transport")
+    #[test]
+    fn a_maker_s_keys_are_told_apart_by_version() {
+        let keys = |byte| StaticKeys::same(Key16::new([byte; 16]));
+        let mut roots = with_element_root([0x5A; 16]);
+        roots.add_maker("oppo", 0x20, keys(1));
+        roots.add_maker("oppo", 0x21, keys(3));
+        let kcvs = |version| roots.maker("oppo", version).map(|keys| keys.kcvs());
+        assert_eq!(kcvs(0x20), Some(keys(1).kcvs()));
+        assert_eq!(kcvs(0x21), Some(keys(3).kcvs()));
+        assert_eq!(kcvs(0x22), None);
+        let named: Vec<_> =
+            roots.check_values().into_iter().skip(11).map(|value| (value.name, value.version)).collect();
+        assert_eq!(named.first(), Some(&("oppo enc".to_owned(), 0x20)));
+        assert_eq!(named.len(), 6);
+        let reread = Roots::from_cbor(&roots.to_cbor().unwrap()).unwrap();
+        assert_eq!(reread.check_values(), roots.check_values());
+    }
+
+    #[test]
+    fn a_set_that_lacks_a_root_is_no_set() {
+        let whole = Roots::demo().to_cbor().unwrap();
+        // Map of five, key 0, array of eight card roots: one fewer.
+        let at = whole.iter().position(|byte| *byte == 0x88).unwrap();
+        let mut lacking = whole.to_vec();
+        lacking[at] = 0x87;
+        lacking.drain(at + 1..at + 1 + 17);
+        assert!(Roots::from_cbor(&whole).is_some());
+        assert!(Roots::from_cbor(&lacking).is_none());
+    }
 }

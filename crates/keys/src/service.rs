@@ -140,9 +140,14 @@ pub enum KeyError {
     /// An algorithm other than 3DES.
     #[error("algorithm {0} is not supported; expected 0 (3DES)")]
     UnknownAlgorithm(u8),
-    /// A maker whose element keys were never handed over.
-    #[error("no element keys of maker `{0}` in the vault")]
-    UnknownMaker(String),
+    /// A maker whose element keys were never handed over, or not in this version.
+    #[error("no element keys of maker `{maker}`, version {version:02X}, in the vault")]
+    UnknownMaker {
+        /// The name of the key set.
+        maker: String,
+        /// The version asked for.
+        version: u8,
+    },
     /// A transaction type that makes no TAC of this kind.
     #[error("transaction type {0:02X} has no such TAC")]
     WrongType(u8),
@@ -153,7 +158,7 @@ pub trait KeyService: Send + Sync {
     /// Session keys of a secure channel.
     ///
     /// # Errors
-    /// [`KeyError::UnknownMaker`].
+    /// [`KeyError::UnknownMaker`]: guessing would use up the element's tries.
     fn open_channel(&self, owner: &ChannelOwner, facts: &ChannelFacts) -> Result<ChannelKeys, KeyError>;
 
     /// ENC, MAC and DEK of our own domain on `element`, enciphered for `channel`.
@@ -209,9 +214,9 @@ pub trait KeyService: Send + Sync {
     /// None in software; a module may refuse.
     fn psam_keys(&self, scope: PsamScope) -> Result<PsamKeys, KeyError>;
 
-    /// Names and check values of the roots.
+    /// Names and check values of the roots, and of the makers' element keys.
     fn check_values(&self) -> Vec<CheckValue>;
 
-    /// Whether the roots are the published demo constants.
+    /// Whether any root is a published demo constant: a network whose money is real refuses such a service.
     fn is_demo(&self) -> bool;
 }

@@ -10,11 +10,12 @@ use model::{CityCode, Tac, TapRecord, TxnType};
 
 use crate::block::Key16;
 use crate::card_keys::KeyUsage;
-use crate::channel::{ChannelKeys, StaticKeys, WrappedKey};
+use crate::channel::{ChannelKeys, WrappedKey};
+use crate::hierarchy::card_key;
 use crate::line::line_mac;
 use crate::psam::PsamKeys;
 use crate::purse::{LoadOffer, LoadSession, Purchase, load_tac, purchase_tac};
-use crate::roots::{Other, Roots, VERSION, named_set};
+use crate::roots::{Roots, VERSION};
 use crate::service::{
     CardRef, ChannelFacts, ChannelOwner, CheckValue, KeyError, KeyService, LoadProof, LoadRequest, PsamScope,
     WrappedCardKey,
@@ -41,16 +42,11 @@ impl SoftwareKeys {
 
     fn city_key(&self, usage: KeyUsage, city: CityCode) -> Key16 {
         let mut cities = self.cities.lock().unwrap_or_else(PoisonError::into_inner);
-        let derive = || self.roots.card_root(usage).diversify(&city.diversifier());
-        cities.entry((usage, city)).or_insert_with(derive).clone()
+        cities.entry((usage, city)).or_insert_with(|| self.roots.city_key(usage, city)).clone()
     }
 
     fn card_key(&self, usage: KeyUsage, card: &CardRef) -> Key16 {
-        self.city_key(usage, card.city).diversify(&card.number.bytes())
-    }
-
-    fn domain_keys(&self, element: &str) -> StaticKeys {
-        named_set(self.roots.other(Other::Domain), element)
+        card_key(&self.city_key(usage, card.city), card.number)
     }
 }
 
@@ -64,18 +60,19 @@ fn held(version: u8, algorithm: u8) -> Result<(), KeyError> {
 impl KeyService for SoftwareKeys {
     fn open_channel(&self, owner: &ChannelOwner, facts: &ChannelFacts) -> Result<ChannelKeys, KeyError> {
         let keys = match owner {
-            ChannelOwner::Issuer { maker, scheme, .. } => {
-                let keys = self.roots.maker(maker).ok_or_else(|| KeyError::UnknownMaker(maker.clone()))?;
+            ChannelOwner::Issuer { maker, scheme, version } => {
+                let unknown = || KeyError::UnknownMaker { maker: maker.clone(), version: *version };
+                let keys = self.roots.maker(maker, *version).ok_or_else(unknown)?;
                 keys.diversified(*scheme, &facts.diversification)
             }
-            ChannelOwner::Domain { element } => self.domain_keys(element),
-            ChannelOwner::Transport => named_set(self.roots.other(Other::Transport), "transport"),
+            ChannelOwner::Domain { element } => self.roots.domain_keys(element),
+            ChannelOwner::Transport => self.roots.transport_keys(),
         };
         Ok(ChannelKeys::derive(&keys, facts.sequence))
     }
 
     fn wrap_domain_keys(&self, element: &str, channel: &ChannelKeys) -> Result<[WrappedKey; 3], KeyError> {
-        Ok(self.domain_keys(element).each().map(|key| channel.wrap(key)))
+        Ok(self.roots.domain_keys(element).each().map(|key| channel.wrap(key)))
     }
 
     fn wrap_card_keys(&self, card: &CardRef, channel: &ChannelKeys) -> Result<Vec<WrappedCardKey>, KeyError> {
@@ -132,7 +129,7 @@ impl KeyService for SoftwareKeys {
 
     fn psam_keys(&self, scope: PsamScope) -> Result<PsamKeys, KeyError> {
         Ok(match scope {
-            PsamScope::National => PsamKeys::new(self.roots.card_root(KeyUsage::Purchase), VERSION, 2),
+            PsamScope::National => PsamKeys::new(self.roots.purchase_root().clone(), VERSION, 2),
             PsamScope::City(city) => PsamKeys::new(self.city_key(KeyUsage::Purchase, city), VERSION, 1),
         })
     }
@@ -151,7 +148,7 @@ mod tests {
     use model::{CardNumber, Label, Mode, OperatorId, PsamId, PurseFen, TerminalId};
 
     use super::*;
-    use crate::{CeremonyError, PurchaseSession, Seeded, demo_card_keys};
+    use crate::{PurchaseSession, Seeded, demo_card_keys};
 
     fn card() -> CardRef {
         CardRef { city: CityCode::new(2000).unwrap(), number: CardNumber::from_u64(0x2000_0000_0000_0001) }
@@ -290,11 +287,9 @@ mod tests {
         let roots = Roots::ceremony(&[components(1), components(2)]).unwrap();
         let service = SoftwareKeys::new(roots);
         assert!(!service.is_demo());
-        assert!(matches!(service.open_channel(&owner, &facts), Err(KeyError::UnknownMaker(_))));
-        let error = |custodians: &[Vec<[u8; 16]>]| Roots::ceremony(custodians).unwrap_err();
-        assert_eq!(error(&[components(1)]), CeremonyError::TooFew(1));
-        assert_eq!(error(&[components(1), components(1)]), CeremonyError::Zero("internal-auth".into()));
-        let short = components(2)[1..].to_vec();
-        assert!(matches!(error(&[components(1), short]), CeremonyError::Count { custodian: 2, .. }));
+        assert!(matches!(
+            service.open_channel(&owner, &facts),
+            Err(KeyError::UnknownMaker { version: 1, .. })
+        ));
     }
 }

@@ -89,7 +89,7 @@ pub fn seal(
     entropy.fill(&mut random);
     header.extend(random);
     let cipher = cipher(lock, cost, &random)?;
-    let plain = Zeroizing::new(minicbor::to_vec(roots).map_err(|_| VaultError::Refused)?);
+    let plain = roots.to_cbor().ok_or(VaultError::Refused)?;
     let sealed = cipher
         .encrypt(&nonce(&random), Payload { msg: &plain, aad: &header })
         .map_err(|_| VaultError::Refused)?;
@@ -125,7 +125,7 @@ pub fn open(bytes: &[u8], lock: &Lock<'_>) -> Result<Roots, VaultError> {
     let payload = Payload { msg: sealed, aad: header };
     let plain =
         cipher(lock, cost, random)?.decrypt(&nonce(random), payload).map_err(|_| VaultError::Refused)?;
-    minicbor::decode(&Zeroizing::new(plain)).map_err(|_| VaultError::Refused)
+    Roots::from_cbor(&Zeroizing::new(plain)).ok_or(VaultError::Refused)
 }
 
 fn nonce(random: &[u8; 40]) -> XNonce {

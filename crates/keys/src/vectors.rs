@@ -6,9 +6,9 @@ use model::{CardNumber, CardTime, Date, PurseFen, TerminalId};
 
 use crate::block::{Key8, Key16};
 use crate::channel::StaticKeys;
+use crate::demo::{demo_card_keys, demo_constants};
 use crate::mac::Mac4;
 use crate::purse::{LoadSession, Purchase, PurchaseSession, load_tac, purchase_tac};
-use crate::roots::{demo_card_keys, demo_constants};
 use crate::service::CardRef;
 use crate::{KeyScheme, KeyUsage, line_decrypt, line_encrypt, line_mac};
 
