@@ -4,7 +4,8 @@
 //! Invariant: silence after CREDIT FOR LOAD is never a failure. A load in doubt is settled before another begins.
 
 use card::command::{
-    CreditForLoad, GetTransactionProve, InitializeForLoad, SelectApplication, TransactionProof, VerifyPin,
+    CreditForLoad, GetBalance, GetTransactionProve, InitializeForLoad, SelectApplication, TransactionProof,
+    VerifyPin,
 };
 use card::layout::PublicInfo;
 use keys::{CardRef, LoadOffer, LoadRequest};
@@ -64,7 +65,14 @@ impl Load {
             amount: self.plan.amount,
             terminal: self.plan.terminal,
         };
-        Next::Run([select].into_iter().chain(pin).chain(prove).chain([offer.to_apdu()]).collect())
+        Next::Run(
+            [select]
+                .into_iter()
+                .chain(pin)
+                .chain(prove)
+                .chain([GetBalance.to_apdu(), offer.to_apdu()])
+                .collect(),
+        )
     }
 
     pub(super) fn answers(&mut self, answers: &mut Answers<'_>, env: &mut Env<'_>) -> Result<Next, Stop> {
@@ -103,6 +111,11 @@ impl Load {
             Some(_) => Some(answers.any()?.clone()),
             None => None,
         };
+        // A card that knows its limit refuses the offer without a reason; its balance gives it.
+        let balance = answers.parsed::<GetBalance>("GET BALANCE")?;
+        if balance.plus(self.plan.amount).is_none_or(|sum| sum > self.plan.purse_limit) {
+            return Err(refused(RefusalCode::OverLimit, "GET BALANCE"));
+        }
         let offer = answers.parsed::<InitializeForLoad>("INITIALIZE FOR LOAD")?;
         let Some(unsettled) = self.plan.unsettled.clone() else {
             return self.authorize(&card, &offer, env);
@@ -126,10 +139,6 @@ impl Load {
     /// Checks the offer and makes MAC2; the money is then to be reserved.
     fn authorize(&mut self, card: &CardRef, offer: &LoadOffer, env: &mut Env<'_>) -> Result<Next, Stop> {
         let at = "INITIALIZE FOR LOAD";
-        let sum = offer.balance.plus(self.plan.amount);
-        if sum.is_none_or(|sum| sum > self.plan.purse_limit) {
-            return Err(refused(RefusalCode::OverLimit, at));
-        }
         let request = LoadRequest { amount: self.plan.amount, terminal: self.plan.terminal, at: env.now };
         let mac2 = env
             .keys
