@@ -5,6 +5,7 @@
 use model::{CardTime, Fen};
 
 use crate::core::Core;
+use crate::money::overflow;
 use crate::problem::Problem;
 use crate::store::{CardRow, Event, FileRow, OrderRow};
 
@@ -26,9 +27,9 @@ pub struct Overview {
     pub taps_home: u64,
     /// Taps away in today's files.
     pub taps_away: u64,
-    /// Orders in doubt.
-    pub in_doubt: u64,
-    /// Their money, named one by one in the ledger.
+    /// Orders whose money is in doubt, named one by one in the ledger.
+    pub in_doubt: usize,
+    /// Their money.
     pub in_doubt_fen: Fen,
     /// Who is owed how much (positive) or owes it (negative), by account; zero-sum.
     pub positions: Vec<(String, Fen)>,
@@ -50,8 +51,8 @@ impl Core {
         let standing = state.ledger.standing()?;
         let due = standing.balances.iter().filter(|(account, _)| account.kind() == "due");
         let positions = due.map(|(account, balance)| (account.rest().to_owned(), balance.credit()));
-        let doubt = standing.balances.iter().filter(|(account, _)| account.kind() == "doubt");
-        let in_doubt_fen = Fen::sum(doubt.map(|(_, balance)| balance.pending_credit)).unwrap_or_default();
+        let doubts = standing.balances.iter().filter(|(account, _)| account.kind() == "doubt");
+        let in_doubt_fen = Fen::sum(doubts.map(|(_, balance)| balance.pending_credit)).map_err(overflow)?;
         let event = |event: Event| (event.at, event.kind, event.about, event.amount);
         Ok(Overview {
             now,
@@ -60,7 +61,7 @@ impl Core {
             loaded: Fen::new(loaded),
             taps_home,
             taps_away,
-            in_doubt: OrderRow::in_doubt(db)?,
+            in_doubt: standing.in_doubt.len(),
             in_doubt_fen,
             positions: positions.filter(|(_, net)| *net != Fen::ZERO).collect(),
             events: Event::last(db, EVENTS)?.into_iter().map(event).collect(),

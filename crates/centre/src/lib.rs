@@ -11,7 +11,6 @@ mod core;
 pub mod http;
 mod money;
 mod operator;
-mod personal;
 mod phone;
 mod plans;
 mod problem;

@@ -14,7 +14,7 @@ use tsm::{Env, Next, Report, Reservation};
 
 use crate::core::{Core, State};
 use crate::money::OrderMoney;
-use crate::plans::{Planned, plan};
+use crate::plans::{Planned, plan, unsettled};
 use crate::problem::{Code, Problem};
 use crate::store::{CardRow, CardState, Event, OrderKind, OrderRow, OrderState};
 
@@ -108,7 +108,6 @@ impl Core {
         live: &mut Live,
         report: &AgentReport,
     ) -> Result<Orders, Problem> {
-        let now = self.now();
         let mut first = false;
         let mut next = match live.job.as_mut().filter(|_| !report.is_polling()) {
             Some(planned) => {
@@ -132,12 +131,16 @@ impl Core {
                     self.settle_other(state, order, &reservation, credited)?;
                     planned.job.confirmed(&mut env(self, state))
                 }
-                Next::Done(Report::Read(view)) if planned.is_look => {
+                Next::Done(Report::Read(view)) if std::mem::take(&mut planned.is_look) => {
                     order.number = Some(view.public_info.number);
                     order.city = Some(view.public_info.city);
-                    order.changed_at = now;
+                    order.changed_at = self.now();
                     state.store.write(|db| Ok(order.update(db)?))?;
-                    self.begin(state, order, live)?
+                    if order.kind == OrderKind::Read && unsettled(state, order)?.is_none() {
+                        Next::Done(Report::Read(view))
+                    } else {
+                        self.begin(state, order, live)?
+                    }
                 }
                 Next::Done(done) => {
                     live.job = None;

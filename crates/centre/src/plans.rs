@@ -7,7 +7,10 @@ use card::layout::PURSE_AID;
 use keys::CardRef;
 use model::{CityCode, TerminalId, registry};
 use smartcard::gp::Aid;
-use tsm::{DeletePlan, Element, IssuePlan, Job, LoadPlan, ReadPlan, Refusal, RefusalCode, Unsettled};
+use tsm::{
+    DeletePlan, Element, IssuePlan, Job, LoadPlan, ReadPlan, Refusal, RefusalCode, Unsettled, load_pin,
+    new_card,
+};
 
 use crate::core::{Core, State};
 use crate::problem::{Code, Problem};
@@ -48,7 +51,9 @@ pub(crate) fn plan(
     match order.kind {
         OrderKind::Issue => {
             let element = element(core, &card)?;
-            let personalisation = crate::personal::personalisation(city, card.number, core.now(), state)?;
+            let today = core.now().date();
+            let personalisation = new_card(city, card.number, today, LOAD_POINT, state.entropy.as_mut())
+                .ok_or_else(|| Code::Internal.about("PIN"))?;
             let others = others(state, &card, &element)?;
             let card = CardRef { city: card.city, number: card.number };
             job(Job::issue(IssuePlan { element, card, instance, personalisation, others }))
@@ -71,20 +76,19 @@ fn plastic(core: &Core, state: &State, order: &OrderRow) -> Result<Result<Planne
             };
             Ok(Ok(Planned { job: load(state, order, city, PLASTIC)?, is_look: false }))
         }
-        (OrderKind::Load, None) => Ok(Ok(Planned { job: read(state, order, PLASTIC)?, is_look: true })),
-        _ => Ok(Ok(Planned { job: read(state, order, PLASTIC)?, is_look: false })),
+        (_, None) => Ok(Ok(Planned { job: read(state, order, PLASTIC)?, is_look: true })),
+        (_, Some(_)) => Ok(Ok(Planned { job: read(state, order, PLASTIC)?, is_look: false })),
     }
 }
 
 fn load(state: &State, order: &OrderRow, city: &registry::City, aid: Aid) -> Result<Job, Problem> {
-    let pin = city.card.pin_before_load.then(crate::personal::default_pin).flatten();
     Ok(Job::load(LoadPlan {
         card: order.number,
         aid,
         amount: order.amount,
         purse_limit: city.card.purse_limit_fen,
         terminal: LOAD_POINT,
-        pin,
+        pin: load_pin(city),
         unsettled: unsettled(state, order)?,
     }))
 }
@@ -95,7 +99,7 @@ fn read(state: &State, order: &OrderRow, aid: Aid) -> Result<Job, Problem> {
 }
 
 /// The load in doubt that stands before this order on its card: its own, resumed, or another's.
-fn unsettled(state: &State, order: &OrderRow) -> Result<Option<Unsettled>, Problem> {
+pub(crate) fn unsettled(state: &State, order: &OrderRow) -> Result<Option<Unsettled>, Problem> {
     if let Some(reservation) = order.reservation {
         return Ok(Some(Unsettled { reservation, same_order: true }));
     }

@@ -67,7 +67,6 @@ codes! {
     UnknownSession 404 "unknown-session"
     UnknownFile 404 "unknown-file"
     UnknownParty 404 "unknown-party"
-    PhoneNotEligible 422 "phone-not-eligible"
     ElementMalformed 422 "element-malformed"
     FieldMissing 422 "field-missing"
     FieldNotExpected 422 "field-not-expected"
@@ -90,7 +89,6 @@ codes! {
     DayClosed 409 "day-closed"
     DayNotOver 409 "day-not-over"
     StoreFailed 503 "store-failed"
-    KeysFailed 503 "keys-failed"
     Internal 500 "internal"
 }
 

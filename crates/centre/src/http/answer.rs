@@ -89,7 +89,7 @@ impl Refusal {
     }
 }
 
-/// The problem travels as it is; [`in_words`] writes it out.
+/// The problem travels as it is; the layer `in_words` writes it out.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -125,7 +125,7 @@ pub(super) async fn in_time(request: Request, next: Next) -> Response {
 
 /// Writes problems out, logs every request, keeps answers out of caches.
 pub(super) async fn in_words(State(core): State<Arc<Core>>, request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), open_part(request.uri().path()));
     let mut response = next.run(request).await;
     let status = response.status().as_u16();
     match response.extensions_mut().remove::<Problem>() {
@@ -140,6 +140,11 @@ pub(super) async fn in_words(State(core): State<Arc<Core>>, request: Request, ne
     }
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// The part of a path that may stand in a log: what comes after it may be a card's number.
+fn open_part(path: &str) -> String {
+    path.split('/').take(3).collect::<Vec<_>>().join("/")
 }
 
 pub(super) async fn unknown_path(request: Request) -> Problem {

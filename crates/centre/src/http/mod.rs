@@ -60,6 +60,18 @@ pub fn router(core: Arc<Core>) -> axum::Router {
         .with_state(core)
 }
 
+/// Answers on a socket until `stop` is done, and then what is under way.
+///
+/// # Errors
+/// The socket's.
+pub async fn serve(
+    core: Arc<Core>,
+    listener: tokio::net::TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(core)).with_graceful_shutdown(stop).await
+}
+
 fn described(core: &Arc<Core>) -> OpenApiRouter<Arc<Core>> {
     let signed = |router: OpenApiRouter<Arc<Core>>, most: usize| {
         router

@@ -133,11 +133,6 @@ impl OrderRow {
         .optional()
     }
 
-    /// How many orders are in doubt.
-    pub(crate) fn in_doubt(db: &Connection) -> rusqlite::Result<u64> {
-        db.query_row("SELECT count(*) FROM orders WHERE state = 'in_doubt'", [], |row| row.get(0))
-    }
-
     /// Whether the card has an order of this kind that is not refused.
     pub(crate) fn exists(
         db: &Connection,

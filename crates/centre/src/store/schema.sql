@@ -42,7 +42,6 @@ CREATE TABLE orders (
 ) STRICT;
 CREATE INDEX orders_by_number ON orders (number, state);
 CREATE INDEX orders_by_card ON orders (wallet, card);
-CREATE INDEX orders_by_state ON orders (state) WHERE state <> 'done';
 
 CREATE TABLE sessions (
     id     TEXT PRIMARY KEY,                -- random; the wallet hands it to the phone
