@@ -132,6 +132,12 @@ impl CardTime {
         self.as_seconds().saturating_sub(8 * 3600)
     }
 
+    /// From Unix time, as a machine's clock gives it; before or beyond the calendar, the nearest moment in it.
+    #[must_use]
+    pub fn from_unix_seconds(seconds: i64) -> Self {
+        CardTime(EPOCH).plus_seconds(seconds).plus_seconds(8 * 3600)
+    }
+
     /// From the seconds of a record file; `None` beyond the calendar.
     #[must_use]
     pub fn from_seconds(seconds: i64) -> Option<Self> {
@@ -232,6 +238,7 @@ mod tests {
         assert_eq!(time.plus_seconds(1).to_string(), "2014-10-21 00:00:00");
         assert_eq!(time.plus_seconds(1).date().days_since(time.date()), 1);
         assert_eq!(time.plus_seconds(61).seconds_since(time), 61);
+        assert_eq!(CardTime::from_unix_seconds(time.unix_seconds()), time);
         assert_eq!(time.unix_seconds(), 1_413_820_799); // 2014-10-20 15:59:59 UTC
     }
 }

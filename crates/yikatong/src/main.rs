@@ -1,2 +1,43 @@
-//! The one binary.
-fn main() {}
+//! The one binary: see `yikatong --help`.
+
+#![allow(clippy::print_stdout)] // the one crate that talks to a person
+
+mod cli;
+mod failure;
+mod machine;
+mod reach;
+mod run;
+mod transcript;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command, Serve};
+use failure::Outcome;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("yikatong: {failure}");
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Outcome {
+    let Cli { command, registry, json } = cli;
+    let registry = machine::registry(registry.as_deref())?;
+    match command.unwrap_or_else(|| Command::Serve(Serve { demo: true, ..Serve::default() })) {
+        Command::Keys(command) => run::keys::run(command, json),
+        Command::Taps(command) => run::taps::run(command, &registry, json),
+        Command::Clear(command) => run::clear::run(&command, &registry, json),
+        Command::Replay(command) => run::replay::run(&command, &registry, json),
+        Command::Element(command) => run::serve_card::element(&command, &registry),
+        Command::Card(command) => run::serve_card::card(&command, &registry),
+        Command::Tap(command) => run::tap::run(&command, &registry, json),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,151 @@
+//! The links of the simulated network: every request goes through the centre's own HTTP router, in process.
+//!
+//! Invariant: what a wallet, a phone or a back end sends here is byte for byte what it would send over a socket.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
+use centre::http::{Target, demo_signing_key, sign};
+use model::{Clock, Entropy};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use smartcard::Channel;
+use tower::ServiceExt;
+use tsm::agent::Agent;
+use tsm::seram::{AgentReport, HandshakeResponse, Orders};
+
+use crate::SimError;
+use crate::clock::SimClock;
+
+/// More than any answer has.
+const ANSWER_MAX: usize = 64 * 1024 * 1024;
+/// A session ends long before; more turns than this are a defect, not patience.
+const TURNS_MAX: u32 = 64;
+
+/// One router, and the runtime that its handlers run on.
+#[derive(Clone)]
+pub struct Links {
+    router: Router,
+    runtime: std::sync::Arc<tokio::runtime::Runtime>,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+/// How a phone's session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// The centre said stop; its word to the passenger is the order's state.
+    Stopped(String),
+    /// The card left before the end.
+    CardGone,
+}
+
+impl Links {
+    /// Links to `router`.
+    ///
+    /// # Errors
+    /// [`SimError::Link`] if no runtime starts.
+    pub fn new(router: Router) -> Result<Self, SimError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.map_err(|error| SimError::Link(error.to_string()))?;
+        Ok(Links { router, runtime: std::sync::Arc::new(runtime) })
+    }
+
+    /// Sends one request and waits for its answer.
+    ///
+    /// # Errors
+    /// [`SimError::Link`] for a request that is none, or an answer that breaks off.
+    pub fn send(
+        &self,
+        method: &str,
+        path_and_query: &str,
+        headers: &[(String, String)],
+        body: Vec<u8>,
+    ) -> Result<Answer, SimError> {
+        let link = |error: String| SimError::Link(format!("{method} {path_and_query}: {error}"));
+        let mut request = Request::builder().method(method).uri(path_and_query).header("host", "centre");
+        for (name, value) in headers {
+            request = request.header(name.as_str(), value.as_str());
+        }
+        let request = request.body(Body::from(body)).map_err(|error| link(error.to_string()))?;
+        self.runtime.block_on(async {
+            let answer = self.router.clone().oneshot(request).await.map_err(|error| link(error.to_string()))?;
+            let status = answer.status().as_u16();
+            let body = to_bytes(answer.into_body(), ANSWER_MAX).await.map_err(|error| link(error.to_string()))?;
+            Ok(Answer { status, body: body.to_vec() })
+        })
+    }
+
+    /// Sends a request signed with the demo key of `keyid`, and reads a good answer as JSON.
+    ///
+    /// # Errors
+    /// [`SimError::Link`] with the centre's problem, if its answer is one.
+    pub fn signed<T: DeserializeOwned>(
+        &self,
+        keyid: &str,
+        (method, path): (&str, &str),
+        body: Vec<u8>,
+        clock: &SimClock,
+        entropy: &mut dyn Entropy,
+    ) -> Result<T, SimError> {
+        let mut nonce = [0; 16];
+        entropy.fill(&mut nonce);
+        let target = Target { method, path, query: None };
+        let created = clock.now().as_unix_seconds();
+        let signed = sign(&demo_signing_key(keyid), keyid, &hex::encode(nonce), created, target, &body)
+            .map_err(|error| SimError::Link(error.to_string()))?;
+        let headers = [
+            ("content-digest".to_owned(), signed.content_digest),
+            ("signature-input".to_owned(), signed.signature_input),
+            ("signature".to_owned(), signed.signature),
+            ("content-type".to_owned(), "application/octet-stream".to_owned()),
+        ];
+        good(&self.send(method, path, &headers, body)?, path)
+    }
+
+    /// A phone's agent carries out a session on `card`.
+    ///
+    /// # Errors
+    /// [`SimError::Link`] if the centre answers with a problem.
+    pub fn run_session(&self, session: &str, agent: &Agent, card: &mut dyn Channel) -> Result<SessionEnd, SimError> {
+        let _: HandshakeResponse = self.post(&format!("/gp/seram/handshake?sessionId={session}"), &agent.handshake())?;
+        let path = format!("/gp/seram/remoteManagement?sessionId={session}");
+        let mut report = AgentReport::polling();
+        for _ in 0..TURNS_MAX {
+            let orders: Orders = self.post(&path, &report)?;
+            let done = agent.run(&orders, card);
+            if done.stop {
+                return Ok(SessionEnd::Stopped(done.notices.join(" ")));
+            }
+            let gone = done.report.local_agent_status.error_msg.is_some();
+            report = done.report;
+            if gone {
+                // What the card said last still reaches the centre; then there is nothing left to run.
+                let _: Orders = self.post(&path, &report)?;
+                return Ok(SessionEnd::CardGone);
+            }
+        }
+        Err(SimError::Link(format!("{path}: the session does not end")))
+    }
+
+    fn post<T: DeserializeOwned>(&self, path: &str, message: &impl Serialize) -> Result<T, SimError> {
+        let body = serde_json::to_vec(message).map_err(|error| SimError::Link(error.to_string()))?;
+        let headers = [("content-type".to_owned(), "application/json".to_owned())];
+        good(&self.send("POST", path, &headers, body)?, path)
+    }
+}
+
+fn good<T: DeserializeOwned>(answer: &Answer, path: &str) -> Result<T, SimError> {
+    let text = || String::from_utf8_lossy(&answer.body).into_owned();
+    if answer.status != StatusCode::OK.as_u16() {
+        return Err(SimError::Link(format!("{path}: {} {}", answer.status, text())));
+    }
+    serde_json::from_slice(&answer.body).map_err(|error| SimError::Link(format!("{path}: {error}: {}", text())))
+}

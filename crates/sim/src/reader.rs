@@ -1,0 +1,98 @@
+//! A reader of the simulated network: the validator's own code, a software PSAM in its slot, a batch in memory.
+
+use std::sync::Arc;
+
+use keys::{KeyService, PsamScope};
+use model::registry::Operator;
+use model::{CardTime, Label, PsamId, TerminalId};
+use smartcard::Channel;
+use terminal::{
+    AcceptanceList, Batch, DenyList, MemoryPsamStore, MemoryStorage, PsamIdentity, Request, Settings, SoftwarePsam,
+    TapOutcome, Validator,
+};
+
+use crate::SimError;
+
+/// The purchase key's index in every PSAM.
+const KEY_INDEX: u8 = 1;
+
+/// One reader.
+pub struct Reader {
+    validator: Validator,
+    psam: SoftwarePsam,
+    batch: Batch,
+}
+
+/// Where a reader stands.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// The line.
+    pub line: Label,
+    /// The vehicle.
+    pub vehicle: Label,
+    /// The stop.
+    pub stop: Label,
+}
+
+impl Reader {
+    /// A reader with a national PSAM.
+    ///
+    /// # Errors
+    /// [`SimError::Reader`] if one of its parts does not start.
+    pub fn new(
+        terminal: TerminalId,
+        operator: &Arc<Operator>,
+        place: Place,
+        keys: &dyn KeyService,
+        acceptance: &Arc<AcceptanceList>,
+        deny: &Arc<DenyList>,
+    ) -> Result<Self, SimError> {
+        let broken = |why: String| SimError::Reader { terminal, why };
+        let Place { line, vehicle, stop } = place;
+        let settings = Settings { line, vehicle, stop, ..Settings::new(terminal, Arc::clone(operator)) };
+        let keys = keys.psam_keys(PsamScope::National).map_err(|error| broken(error.to_string()))?;
+        // The PSAM is bound to its reader: the same running number.
+        let identity = PsamIdentity { id: PsamId(terminal.as_u64()), terminal, key_index: KEY_INDEX };
+        let psam = SoftwarePsam::new(keys, identity, Box::new(MemoryPsamStore::default()));
+        let batch = Batch::open(Box::new(MemoryStorage::default()), terminal);
+        Ok(Reader {
+            validator: Validator::new(settings, Arc::clone(acceptance), Arc::clone(deny)),
+            psam: psam.map_err(|error| broken(error.to_string()))?,
+            batch: batch.map_err(|error| broken(error.to_string()))?,
+        })
+    }
+
+    /// A card is held to the reader.
+    pub fn tap(&mut self, card: &mut dyn Channel, request: Request, at: CardTime) -> TapOutcome {
+        self.validator.tap(card, &mut self.psam, request, at, &mut self.batch)
+    }
+
+    /// What the reader has to upload and what is still torn.
+    #[must_use]
+    pub fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    /// The reader's settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        self.validator.settings()
+    }
+}
+
+impl Place {
+    /// Where the operator's reader of this number stands: its readers are spread evenly over its lines and stops.
+    #[must_use]
+    pub fn of(operator: &Operator, terminal: TerminalId) -> Place {
+        let index = terminal.as_u64().saturating_sub(operator.terminals.first.as_u64());
+        let places = operator.lines.iter().flat_map(|line| {
+            let stops = line.stops.iter().map(|stop| stop.code.clone());
+            let none = line.stops.is_empty().then(Label::default);
+            stops.chain(none).map(|stop| Place { line: line.code.clone(), vehicle: Label::default(), stop })
+        });
+        let places: Vec<Place> = places.collect();
+        let count = u64::try_from(places.len()).unwrap_or(u64::MAX);
+        let chosen = index.checked_rem(count).and_then(|index| usize::try_from(index).ok());
+        chosen.and_then(|index| places.get(index)).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,350 @@
+//! The command line: names, arguments, examples. What each command does stands in its own module.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use model::{CityCode, Date, TerminalId};
+
+use crate::reach::CardAddress;
+
+/// Yikatong (一卡通): the open interconnection platform for city transit cards in phones.
+///
+/// Without a command: `serve --demo`, a running centre with a living demo network.
+#[derive(Parser, Debug)]
+#[command(name = "yikatong", version, after_help = "Exit codes: 0 done, 1 the job found something wrong, 2 bad use or bad input.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// A folder of registry files that adds to the built-in ones; a file of the same path replaces.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) registry: Option<PathBuf>,
+    /// Answer in JSON, for machines.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run the centre (and with --demo a wallet, phones, cards and readers beside it).
+    #[command(after_help = "Example: yikatong serve --demo --listen 127.0.0.1:8080")]
+    Serve(Serve),
+    /// A network day in simulated time: issue, load, tap, upload, clear, settle; ends with the books.
+    #[command(after_help = "Example: yikatong demo --passengers 2000 --taps 20000 --seed 7 --json")]
+    Demo(Demo),
+    /// Charge a file of real taps through our terminals and compare with what was paid.
+    #[command(after_help = "Example: yikatong replay real-taps.csv --city 5180")]
+    Replay(Replay),
+    /// A simulated phone's secure element.
+    #[command(subcommand)]
+    Element(Element),
+    /// A simulated plastic card, personalised.
+    #[command(subcommand)]
+    Card(Card),
+    /// The phone's agent: relays commands between the centre and a card.
+    #[command(
+        after_help = "Example: yikatong phone --card tcp:127.0.0.1:9001 issue --city 2000\n         yikatong phone --card tcp:127.0.0.1:9001 load --amount 5000"
+    )]
+    Phone(Phone),
+    /// One tap by the validator's logic; appends to its offline batch.
+    #[command(after_help = "Example: yikatong tap --card tcp:127.0.0.1:9001 --terminal 200001000001 --amount 200")]
+    Tap(Tap),
+    /// Synthetic records with true TACs, and planted faults listed apart.
+    #[command(subcommand)]
+    Taps(Taps),
+    /// Clear a folder of records without a server: verdicts, flows, positions.
+    #[command(after_help = "Example: yikatong clear --taps day --day 2014-10-20 --out cleared")]
+    Clear(Clear),
+    /// The key system: ceremony, check values, PSAM sets.
+    #[command(subcommand)]
+    Keys(Keys),
+}
+
+#[derive(Args, Debug, Default)]
+pub(crate) struct Serve {
+    /// Where the centre keeps its books.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Address of the centre [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Address of the reference wallet, with --demo [default: 127.0.0.1:8081].
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) wallet_listen: Option<SocketAddr>,
+    /// Address of the simulated street of phones and readers, with --demo [default: 127.0.0.1:8082].
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) street_listen: Option<SocketAddr>,
+    /// The vault with the root keys, without --demo.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vault: Option<PathBuf>,
+    /// File with the vault's passphrase.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Published demo keys, a wallet, and simulated passengers.
+    #[arg(long)]
+    pub(crate) demo: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// The seed; the same seed gives the same day, byte for byte.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many passengers.
+    #[arg(long, default_value_t = 200)]
+    pub(crate) passengers: u32,
+    /// How many taps are tried.
+    #[arg(long, default_value_t = 2000)]
+    pub(crate) taps: u32,
+    /// How many days.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) days: u32,
+    /// Keep the centre's books here instead of in memory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Write every APDU as a JSON line: time, who, card, command, response.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) transcript: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Replay {
+    /// The file of taps.
+    pub(crate) file: PathBuf,
+    /// Whose fares.
+    #[arg(long)]
+    pub(crate) city: CityCode,
+    /// Keep the batches here instead of in memory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Socket {
+    /// Connect to a virtual reader that waits for a card.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) vpcd: Option<String>,
+    /// Wait for clients here.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) listen: Option<String>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Element {
+    /// Serve a secure element on a socket.
+    #[command(after_help = "Example: yikatong element serve --phone oppo-find7 --listen 127.0.0.1:9001 --state phone.state")]
+    Serve {
+        /// The phone model, a file name of registry/phones.
+        #[arg(long)]
+        phone: String,
+        /// The element's memory; made if it is not there [default: in memory only].
+        #[arg(long, value_name = "FILE")]
+        state: Option<PathBuf>,
+        #[command(flatten)]
+        socket: Socket,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Card {
+    /// Serve a plastic card on a socket, personalised with the demo keys.
+    #[command(after_help = "Example: yikatong card serve --city 2000 --listen 127.0.0.1:9002 --state card.state")]
+    Serve {
+        /// The issuing city.
+        #[arg(long)]
+        city: CityCode,
+        /// The card's memory; made if it is not there [default: in memory only].
+        #[arg(long, value_name = "FILE")]
+        state: Option<PathBuf>,
+        #[command(flatten)]
+        socket: Socket,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Phone {
+    /// The centre.
+    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    pub(crate) centre: String,
+    /// The wallet that takes the payment.
+    #[arg(long, default_value = "http://127.0.0.1:8081", value_name = "URL")]
+    pub(crate) wallet: String,
+    /// The passenger's name at the wallet; registered if new.
+    #[arg(long, default_value = "passenger")]
+    pub(crate) user: String,
+    /// The payment password.
+    #[arg(long, default_value = "135790")]
+    pub(crate) password: String,
+    /// The phone model, a file name of registry/phones.
+    #[arg(long, default_value = "oppo-find7")]
+    pub(crate) phone: String,
+    /// The card: tcp:HOST:PORT or file:STATE.
+    #[arg(long, value_name = "CARD")]
+    pub(crate) card: CardAddress,
+    /// Write every APDU as a JSON line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) transcript: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) what: PhoneJob,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum PhoneJob {
+    /// A city card into the phone, over the air.
+    Issue {
+        /// The issuing city.
+        #[arg(long)]
+        city: CityCode,
+    },
+    /// Value onto the card, over the air; works for the phone's card and for a plastic card held to it.
+    Load {
+        /// Whole fen.
+        #[arg(long, value_name = "FEN")]
+        amount: u32,
+        /// Which city's card, if the phone has several.
+        #[arg(long)]
+        city: Option<CityCode>,
+        /// The card is plastic, held to the phone.
+        #[arg(long)]
+        plastic: bool,
+    },
+    /// Balance and history, read by the centre.
+    Read {
+        /// Which city's card, if the phone has several.
+        #[arg(long)]
+        city: Option<CityCode>,
+        /// The card is plastic, held to the phone.
+        #[arg(long)]
+        plastic: bool,
+    },
+    /// Make this the card that readers see.
+    Activate {
+        /// Which city's card.
+        #[arg(long)]
+        city: CityCode,
+    },
+    /// Take an empty card off the phone.
+    Delete {
+        /// Which city's card, if the phone has several.
+        #[arg(long)]
+        city: Option<CityCode>,
+    },
+    /// Run one session that a wallet has opened.
+    Session {
+        /// The session's id.
+        id: String,
+    },
+}
+
+#[derive(Args, Debug)]
+#[command(group(clap::ArgGroup::new("kind").args(["entry", "exit"]).multiple(false)))]
+pub(crate) struct Tap {
+    /// The card: tcp:HOST:PORT or file:STATE.
+    #[arg(long, value_name = "CARD")]
+    pub(crate) card: CardAddress,
+    /// The reader's number, 12 hex digits; it says whose reader it is.
+    #[arg(long)]
+    pub(crate) terminal: TerminalId,
+    /// The passenger enters (metro, ferry with gates, bike).
+    #[arg(long)]
+    pub(crate) entry: bool,
+    /// The passenger leaves.
+    #[arg(long)]
+    pub(crate) exit: bool,
+    /// Fare before discounts, in fen, where the reader does not know it (taxi, shop) [default: the operator's fare].
+    #[arg(long, value_name = "FEN")]
+    pub(crate) amount: Option<u32>,
+    /// Folder of the reader's batch and counters.
+    #[arg(long, value_name = "DIR", default_value = "yikatong-data/readers")]
+    pub(crate) data: PathBuf,
+    /// Write every APDU as a JSON line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) transcript: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Taps {
+    /// Make record files.
+    #[command(after_help = "Example: yikatong taps make --count 20000 --out day --seed 3 --bad 200")]
+    Make {
+        /// How many records.
+        #[arg(long)]
+        count: u64,
+        /// The folder, made if it is not there.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// The seed.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Faults per million records.
+        #[arg(long, value_name = "PPM", default_value_t = 0)]
+        bad: u32,
+        /// The business day.
+        #[arg(long, default_value = "2014-10-20")]
+        day: Date,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Clear {
+    /// The folder of record files.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) taps: PathBuf,
+    /// The clearing day.
+    #[arg(long)]
+    pub(crate) day: Date,
+    /// The folder for the results, made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// The vault with the root keys [default: the published demo keys].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vault: Option<PathBuf>,
+    /// File with the vault's passphrase.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VaultFile {
+    /// The vault.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vault: PathBuf,
+    /// File with the passphrase.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: PathBuf,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Keys {
+    /// The demo's root keys: published constants that no centre without --demo accepts.
+    #[command(after_help = "Example: yikatong keys demo --json")]
+    Demo,
+    /// Make a vault from the custodians' components, one file of 32 hex digits a line each.
+    #[command(
+        after_help = "Example: yikatong keys ceremony --component a.txt --component b.txt --vault national.vault --passphrase-file pass.txt"
+    )]
+    Ceremony {
+        /// A custodian's components; at least two.
+        #[arg(long = "component", value_name = "FILE", required = true)]
+        components: Vec<PathBuf>,
+        #[command(flatten)]
+        vault: VaultFile,
+    },
+    /// Check values of the vault's roots.
+    #[command(after_help = "Example: yikatong keys check --vault national.vault --passphrase-file pass.txt")]
+    Check {
+        #[command(flatten)]
+        vault: VaultFile,
+    },
+    /// Check values of one card's keys.
+    #[command(after_help = "Example: yikatong keys derive --city 2000 --card 2000000000000001")]
+    Derive {
+        /// The issuing city.
+        #[arg(long)]
+        city: CityCode,
+        /// The card number, 16 hex digits.
+        #[arg(long)]
+        card: model::CardNumber,
+    },
+}

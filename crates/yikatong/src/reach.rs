@@ -1,0 +1,63 @@
+//! How a command reaches a card: a socket that speaks the virtual reader's framing, or a state file.
+
+use std::fmt;
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use smartcard::Channel;
+use smartcard::vpcd::Client;
+
+use crate::failure::{Failure, Outcome};
+
+/// A card that says nothing for so long has left.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where a card is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CardAddress {
+    /// A card behind a socket.
+    Tcp(String),
+    /// A card whose memory is this file.
+    File(PathBuf),
+}
+
+impl CardAddress {
+    /// The card, with its power on.
+    pub(crate) fn open(&self) -> Outcome<Box<dyn Channel>> {
+        match self {
+            CardAddress::Tcp(address) => {
+                let refused = |error| Failure::input(format_args!("tcp:{address}: no card there: {error}"));
+                let stream = TcpStream::connect(address).map_err(refused)?;
+                stream.set_read_timeout(Some(PATIENCE)).map_err(refused)?;
+                stream.set_nodelay(true).map_err(refused)?;
+                let mut client = Client::new(stream);
+                client.reset().map_err(|error| Failure::input(format_args!("tcp:{address}: {error}")))?;
+                Ok(Box::new(client))
+            }
+            CardAddress::File(path) => crate::run::serve_card::open(path),
+        }
+    }
+}
+
+impl FromStr for CardAddress {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("tcp", address)) if address.contains(':') => Ok(CardAddress::Tcp(address.to_owned())),
+            Some(("file", path)) if !path.is_empty() => Ok(CardAddress::File(path.into())),
+            Some(("pcsc", _)) => Err("this build has no PC/SC; expected tcp:HOST:PORT or file:STATE".into()),
+            _ => Err(format!("`{text}` is not a card; expected tcp:HOST:PORT or file:STATE")),
+        }
+    }
+}
+
+impl fmt::Display for CardAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CardAddress::Tcp(address) => write!(f, "tcp:{address}"),
+            CardAddress::File(path) => write!(f, "file:{}", path.display()),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `yikatong keys`: ceremony, check values, derivation, the demo's published roots.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use keys::vault::{Cost, Lock, seal};
+use keys::{CardRef, CheckValue, Roots, demo_card_keys, demo_constants};
+use model::{CardNumber, CityCode};
+use serde_json::json;
+
+use crate::cli::{Keys, VaultFile};
+use crate::failure::{Failure, Outcome};
+use crate::machine::{SystemEntropy, open_vault, passphrase, write_file};
+use crate::run::print;
+
+pub(crate) fn run(command: Keys, json: bool) -> Outcome {
+    match command {
+        Keys::Demo => demo(json),
+        Keys::Ceremony { components, vault } => ceremony(&components, &vault, json),
+        Keys::Check { vault } => {
+            let roots = open_vault(&vault.vault, Some(&vault.passphrase_file))?;
+            check_values(&roots.check_values(), json)
+        }
+        Keys::Derive { city, card } => derive(city, card, json),
+    }
+}
+
+fn demo(json: bool) -> Outcome {
+    let rows: Vec<_> = demo_constants().into_iter().map(|(name, bytes)| (name, hex::encode_upper(bytes))).collect();
+    if json {
+        let roots: serde_json::Map<_, _> = rows.into_iter().map(|(name, key)| (name.to_owned(), key.into())).collect();
+        return print(&json!({ "version": 1, "derivation": "E3(K,D)||E3(K,~D), city then card", "roots": roots }));
+    }
+    println!("Published roots of every demo network; no centre without --demo accepts them.");
+    for (name, key) in rows {
+        println!("{name:<14} {key}");
+    }
+    Ok(())
+}
+
+fn ceremony(components: &[PathBuf], vault: &VaultFile, json: bool) -> Outcome {
+    if vault.vault.exists() {
+        return Err(Failure::path(&vault.vault, "is there already; a ceremony never replaces a vault"));
+    }
+    let custodians = components.iter().map(|path| component(path)).collect::<Outcome<Vec<_>>>()?;
+    let roots = Roots::ceremony(&custodians).map_err(Failure::input)?;
+    let passphrase = passphrase(&vault.passphrase_file)?;
+    let lock = Lock::Passphrase(&passphrase);
+    let sealed = seal(&roots, &lock, Cost::DEFAULT, &mut SystemEntropy).map_err(Failure::wrong)?;
+    write_file(&vault.vault, &sealed)?;
+    check_values(&roots.check_values(), json)
+}
+
+/// A custodian's file: one component a line, 32 hex digits, in the order of the roots.
+fn component(path: &Path) -> Outcome<Vec<[u8; 16]>> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::path(path, error))?;
+    let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
+    let parse = |(line, number): (&str, usize)| {
+        let mut bytes = [0; 16];
+        let what = format!("line {number}: expected 32 hex digits");
+        hex::decode_to_slice(line.trim(), &mut bytes).map_err(|_| Failure::path(path, what))?;
+        Ok(bytes)
+    };
+    lines.map(parse).collect()
+}
+
+fn check_values(values: &[CheckValue], json: bool) -> Outcome {
+    if json {
+        let list: Vec<_> = values
+            .iter()
+            .map(|value| json!({ "name": value.name, "version": value.version, "kcv": hex::encode_upper(value.kcv) }))
+            .collect();
+        return print(&json!(list));
+    }
+    for value in values {
+        println!("{:<14} version {} check value {}", value.name, value.version, hex::encode_upper(value.kcv));
+    }
+    Ok(())
+}
+
+fn derive(city: CityCode, card: CardNumber, json: bool) -> Outcome {
+    let keys = demo_card_keys(&CardRef { city, number: card });
+    let values: Vec<CheckValue> = keys
+        .iter()
+        .map(|key| CheckValue { name: key.usage.name().to_owned(), version: key.version, kcv: key.key.kcv() })
+        .collect();
+    check_values(&values, json)
+}

@@ -1,0 +1,87 @@
+//! `yikatong replay`: a file of real taps, charged again by our terminals.
+
+use std::path::Path;
+
+use keys::SoftwareKeys;
+use model::registry::Registry;
+use model::{CardTime, PurseFen};
+use sim::{Comparison, Kind, RealTap, replay};
+
+use crate::cli::Replay;
+use crate::failure::{Failure, Outcome};
+use crate::run::{bar, print};
+
+/// The columns that are used, of those the file must have.
+#[derive(serde::Deserialize)]
+struct Row {
+    card: String,
+    at: String,
+    kind: String,
+    paid_fen: u32,
+    list_fen: u32,
+    equipment: String,
+    transfer: u8,
+}
+
+pub(crate) fn run(command: &Replay, registry: &Registry, json: bool) -> Outcome {
+    let taps = read(&command.file)?;
+    let bar = bar(u64::try_from(taps.len()).unwrap_or(u64::MAX), "taps");
+    let keys = SoftwareKeys::demo();
+    let comparison =
+        replay(registry, command.city, taps, &keys, |done| bar.set_position(done)).map_err(Failure::input)?;
+    bar.finish_and_clear();
+    if json {
+        return print(&comparison);
+    }
+    show(&comparison);
+    Ok(())
+}
+
+fn read(path: &Path) -> Outcome<Vec<RealTap>> {
+    let mut reader = csv::Reader::from_path(path).map_err(|error| Failure::path(path, error))?;
+    let mut taps = Vec::new();
+    for (row, line) in reader.deserialize().zip(2..) {
+        let row: Row = row.map_err(|error| Failure::path(path, error))?;
+        let tap = tap(row).map_err(|what| Failure::path(path, format_args!("line {line}: {what}")))?;
+        taps.push(tap);
+    }
+    Ok(taps)
+}
+
+fn tap(row: Row) -> Result<RealTap, String> {
+    let kind = match row.kind.as_str() {
+        "bus" => Kind::Bus,
+        "metro-in" => Kind::MetroIn,
+        "metro-out" => Kind::MetroOut,
+        other => return Err(format!("kind: `{other}`; expected bus, metro-in or metro-out")),
+    };
+    let fen = |name: &str, fen: u32| PurseFen::try_from(fen).map_err(|error| format!("{name}: {error}"));
+    Ok(RealTap {
+        card: row.card,
+        at: row.at.parse::<CardTime>().map_err(|error| format!("at: {error}"))?,
+        kind,
+        paid: fen("paid_fen", row.paid_fen)?,
+        list: fen("list_fen", row.list_fen)?,
+        equipment: row.equipment,
+        transfer: row.transfer != 0,
+    })
+}
+
+fn show(comparison: &Comparison) {
+    println!(
+        "{} passengers, {} readers; {} entries and {} rides before the file's first minute were made up.",
+        comparison.cards, comparison.readers, comparison.entries_before_the_file, comparison.rides_before_the_file
+    );
+    for (kind, compared) in &comparison.kinds {
+        println!(
+            "{kind}: {} of {} taps charged as the file did ({} yuan)",
+            compared.as_the_file, compared.taps, compared.as_the_file_fen
+        );
+        let groups = [("concession cards", &compared.concession), ("otherwise", &compared.otherwise), ("refused", &compared.refused)];
+        for (name, counts) in groups {
+            for (what, count) in counts {
+                println!("    {name}: {what}: {count}");
+            }
+        }
+    }
+}

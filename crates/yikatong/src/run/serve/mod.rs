@@ -1,0 +1,112 @@
+//! `yikatong serve`: the centre on a socket; with `--demo` a wallet, a street and a living network beside it.
+
+mod street;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use centre::{Config, Core, Storage};
+use keys::SoftwareKeys;
+use model::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::cli::Serve;
+use crate::failure::{Failure, Outcome};
+use crate::machine::{SystemClock, SystemEntropy, open_vault};
+
+const CENTRE: SocketAddr = local(8080);
+const WALLET: SocketAddr = local(8081);
+const STREET: SocketAddr = local(8082);
+
+const fn local(port: u16) -> SocketAddr {
+    SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, port))
+}
+
+/// A socket that is ours, and what will answer on it.
+struct Door {
+    name: &'static str,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+pub(crate) fn run(command: &Serve, registry: Registry) -> Outcome {
+    logging();
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::wrong)?;
+    let keys = Arc::new(keys(command)?);
+    let door = bind(&runtime, "centre", command.listen.unwrap_or(CENTRE), "--listen")?;
+    let core = Core::open(Config {
+        registry: Arc::new(registry),
+        keys: keys.clone(),
+        clock: Arc::new(SystemClock),
+        entropy: Box::new(SystemEntropy),
+        storage: storage(command.data.as_ref(), "centre"),
+        demo: command.demo,
+    });
+    let core = Arc::new(core.map_err(Failure::input)?);
+    let router = centre::http::router(Arc::clone(&core));
+    let mut doors = vec![(door, router.clone())];
+    if command.demo {
+        let wallet = bind(&runtime, "wallet", command.wallet_listen.unwrap_or(WALLET), "--wallet-listen")?;
+        let street = bind(&runtime, "street", command.street_listen.unwrap_or(STREET), "--street-listen")?;
+        doors.extend(street::open(command, &core, keys, router, wallet, street)?);
+    }
+    for (door, _) in &doors {
+        println!("{:<7} http://{}", door.name, door.address);
+    }
+    println!("Ctrl-C ends it.");
+    runtime.block_on(serve(doors))
+}
+
+fn keys(command: &Serve) -> Outcome<SoftwareKeys> {
+    match (&command.vault, command.demo) {
+        (Some(vault), _) => open_vault(vault, command.passphrase_file.as_ref()).map(SoftwareKeys::new),
+        (None, true) => Ok(SoftwareKeys::demo()),
+        (None, false) => Err(Failure::input(
+            "a centre needs its root keys: --vault FILE --passphrase-file FILE (made by `yikatong keys ceremony`), or --demo",
+        )),
+    }
+}
+
+fn storage(data: Option<&PathBuf>, what: &str) -> Storage {
+    data.map_or(Storage::Memory, |folder| Storage::Folder(folder.join(what)))
+}
+
+fn bind(runtime: &Runtime, name: &'static str, address: SocketAddr, option: &str) -> Outcome<Door> {
+    let taken = |error: std::io::Error| {
+        Failure::input(format_args!("{name}: cannot listen on {address}: {error}; choose another with {option} ADDR"))
+    };
+    let listener = runtime.block_on(TcpListener::bind(address)).map_err(taken)?;
+    let address = listener.local_addr().map_err(taken)?;
+    Ok(Door { name, listener, address })
+}
+
+/// All doors, until Ctrl-C.
+async fn serve(doors: Vec<(Door, Router)>) -> Outcome {
+    let mut open = Vec::new();
+    for (door, router) in doors {
+        open.push(tokio::spawn(async move {
+            axum::serve(door.listener, router).with_graceful_shutdown(interrupted()).await
+        }));
+    }
+    for door in open {
+        door.await.map_err(Failure::wrong)?.map_err(Failure::wrong)?;
+    }
+    Ok(())
+}
+
+async fn interrupted() {
+    // Without signals there is nothing to wait for, and the doors stay open.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn logging() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    // A second subscriber, in tests, is no reason to stop.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
