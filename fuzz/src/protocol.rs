@@ -1,0 +1,146 @@
+//! Bytes on the wire: APDUs, TLV, GlobalPlatform, the secure channel, card sockets, the phone's messages.
+
+use std::io::{self, Read, Write};
+
+use keys::{Key16, StaticKeys};
+use smartcard::gp::{
+    CardData, Cplc, Delete, Entry, ExternalAuthenticate, Fci, GetData, GetStatus, InitializeUpdate, Install,
+    PutKey, Select, SetStatus, StoreData, crs,
+};
+use smartcard::scp02::{CardChannel, KeySet, Opening};
+use smartcard::{Apdu, Channel, ChannelError, Command, Response, tlv as ber, vpcd as frames};
+use tsm::seram::{AgentReport, HandshakeRequest, HandshakeResponse, Orders};
+
+use crate::{pieces, understood};
+
+/// Command and response APDUs.
+pub fn apdu(data: &[u8]) {
+    if let Ok(command) = Apdu::parse(data) {
+        assert_eq!(Apdu::parse(&command.to_bytes()).as_ref(), Ok(&command));
+        assert_eq!(command.checked_bytes(), Ok(command.to_bytes()));
+    }
+    if let Ok(response) = Response::parse(data) {
+        assert_eq!(response.to_bytes(), data);
+        let _ = (response.status.to_string(), response.status.tries_left());
+    }
+}
+
+/// BER-TLV.
+pub fn tlv(data: &[u8]) {
+    if let Some((object, rest)) = ber::read(data) {
+        assert!(object.value.len() + rest.len() < data.len());
+    }
+    if let Some(objects) = ber::read_all(data) {
+        let mut written = Vec::new();
+        objects.iter().for_each(|object| ber::write(&mut written, object.tag, object.value));
+        assert_eq!(ber::read_all(&written).as_deref(), Some(objects.as_slice()));
+        for object in &objects {
+            assert!(ber::find(data, object.tag).is_some());
+        }
+    }
+    let _ = ber::find_path(data, &[0x6F, 0xA5, 0x9F0C]);
+}
+
+/// DGI values over several blocks.
+pub fn dgi(data: &[u8]) {
+    let mut reader = smartcard::gp::dgi::Reader::default();
+    let values: Vec<_> = pieces(data).flat_map(|block| reader.push(block)).collect();
+    let whole = reader.is_whole();
+    if let Some(blocks) = smartcard::gp::dgi::blocks(&values, 200) {
+        let mut again = smartcard::gp::dgi::Reader::default();
+        let read: Vec<_> = blocks.iter().flat_map(|block| again.push(block)).collect();
+        assert!(read == values && again.is_whole());
+    }
+    let _ = whole;
+}
+
+/// GlobalPlatform commands and answers.
+pub fn gp(data: &[u8]) {
+    let Ok(apdu) = Apdu::parse(data) else { return };
+    understood::<Select>(&apdu);
+    understood::<InitializeUpdate>(&apdu);
+    understood::<ExternalAuthenticate>(&apdu);
+    understood::<GetData>(&apdu);
+    understood::<GetStatus>(&apdu);
+    understood::<Install>(&apdu);
+    understood::<PutKey>(&apdu);
+    understood::<StoreData>(&apdu);
+    understood::<Delete>(&apdu);
+    understood::<SetStatus>(&apdu);
+    understood::<crs::GetActivation>(&apdu);
+    understood::<crs::SetActivation>(&apdu);
+    let answer = &apdu.data;
+    let _ = (CardData::parse(answer), Cplc::parse(answer), crs::CrsInfo::parse(answer));
+    let _: (Option<Fci>, Option<Vec<Entry>>) =
+        (Select::parse_response(answer), GetStatus::parse_response(answer));
+}
+
+/// The card's end of a secure channel, in the hands of a host without its keys, and the host's end before a card
+/// without them.
+pub fn scp02(data: &[u8]) {
+    let keys = StaticKeys::same(Key16::new(*b"for fuzzing only"));
+    let mut sequence = 7;
+    let mut channel = CardChannel::new();
+    for piece in pieces(data) {
+        let Ok(apdu) = Apdu::parse(piece) else { continue };
+        if let Ok(update) = InitializeUpdate::from_apdu(&apdu) {
+            let set = KeySet { diversification: [0; 10], version: 1, sequence, keys: &keys };
+            channel.initialize_update(&update, &set, [9; 6]);
+        } else if let Ok(proof) = ExternalAuthenticate::from_apdu(&apdu) {
+            let _ = channel.external_authenticate(&proof, &mut sequence);
+        } else {
+            let _ = channel.unwrap(&apdu);
+        }
+        assert!(channel.session().is_none(), "a session without the keys");
+    }
+    assert_eq!(sequence, 7, "the counter rises only behind a right MAC");
+    if let Some(answer) = InitializeUpdate::parse_response(data) {
+        let session = keys::ChannelKeys::derive(&keys, answer.sequence);
+        let opened = Opening::new(1, [1; 8]).authenticate(&answer, session, smartcard::gp::Level::Mac);
+        assert!(opened.is_err(), "a card without the keys is believed");
+    }
+}
+
+/// Frames of a card socket, on both sides.
+pub fn vpcd(data: &[u8]) {
+    struct Wire<'a>(&'a [u8]);
+    impl Read for Wire<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0.read(buffer)
+        }
+    }
+    impl Write for Wire<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    struct Echo;
+    impl Channel for Echo {
+        fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
+            Ok(command.iter().copied().take(256).chain([0x90, 0x00]).collect())
+        }
+    }
+    let _ = frames::serve(Wire(data), &mut Echo, &[0x3B, 0x00]);
+    let mut client = frames::Client::new(Wire(data));
+    let _ = client.atr();
+    let _ = client.transmit(&[0x00, 0x84, 0x00, 0x00, 0x04]);
+    let _ = client.reset();
+}
+
+/// The messages between a phone and the TSM.
+pub fn seram(data: &[u8]) {
+    let _: Option<HandshakeRequest> = serde_json::from_slice(data).ok();
+    let _: Option<HandshakeResponse> = serde_json::from_slice(data).ok();
+    if let Ok(orders) = serde_json::from_slice::<Orders>(data) {
+        let again = serde_json::to_vec(&orders).unwrap_or_default();
+        assert_eq!(serde_json::from_slice::<Orders>(&again).ok().as_ref(), Some(&orders));
+    }
+    if let Ok(report) = serde_json::from_slice::<AgentReport>(data) {
+        let _ = report.answers();
+        let again = serde_json::to_vec(&report).unwrap_or_default();
+        assert_eq!(serde_json::from_slice::<AgentReport>(&again).ok(), Some(report));
+    }
+}
