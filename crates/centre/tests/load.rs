@@ -3,10 +3,10 @@
 
 mod support;
 
+use secure_element::PlasticCard;
 use serde_json::{Value, json};
-use smartcard::Channel;
 use support::Centre;
-use support::phone::{CREDIT, Losing, Loss, Plastic, element};
+use support::phone::{CREDIT, Losing, Loss, element, plastic};
 use tsm::agent::Agent;
 use tsm::seram::AgentReport;
 
@@ -22,14 +22,8 @@ async fn placed(centre: &Centre, id: &str, amount: u32) -> Value {
     centre.ok("POST", "/v1/orders", "alipay", load(id, amount)).await
 }
 
-/// What the card itself says it holds, in fen.
-fn balance(card: &mut Plastic) -> u32 {
-    card.reset().unwrap();
-    let mut ask = |command: &str| card.transmit(&hex::decode(command).unwrap()).unwrap();
-    ask("00A4040009A00000000386980701");
-    let answer = ask("805C000204");
-    assert_eq!(answer[4..], [0x90, 0x00]);
-    u32::from_be_bytes(answer[..4].try_into().unwrap())
+fn balance(card: &mut PlasticCard) -> u32 {
+    support::phone::balance(card, "A00000000386980701")
 }
 
 /// paid-in, float, doubt (pending), refunds, and what the wallet owes.
@@ -47,7 +41,7 @@ fn books(centre: &Centre) -> (i64, i64, i64, i64, i64) {
 #[tokio::test]
 async fn a_proven_load_is_posted_and_the_wallet_owes_the_issuer_the_rest() {
     let centre = Centre::in_memory();
-    let mut card = Plastic::new(CITY, 1);
+    let mut card = plastic(CITY, 1);
     let order = placed(&centre, "o1", 5000).await;
     assert_eq!(centre.carry_out(&order, SE, &mut card).await, "done");
     assert_eq!(balance(&mut card), 5000);
@@ -68,7 +62,7 @@ async fn a_proven_load_is_posted_and_the_wallet_owes_the_issuer_the_rest() {
 #[tokio::test]
 async fn a_report_that_comes_again_gets_the_same_orders_again() {
     let centre = Centre::in_memory();
-    let mut card = Plastic::new(CITY, 1);
+    let mut card = plastic(CITY, 1);
     let order = placed(&centre, "o1", 100).await;
     let session = order["session"]["id"].as_str().unwrap();
     let agent = Agent::new(element(SE));
@@ -96,7 +90,7 @@ async fn an_answer_lost_before_money_is_at_risk_is_simply_begun_again() {
     for ins in [0xA4, 0x50, 0x5C] {
         for loss in [Loss::Before, Loss::After] {
             let centre = Centre::in_memory();
-            let mut card = Plastic::new(CITY, 1);
+            let mut card = plastic(CITY, 1);
             let order = placed(&centre, "o1", 300).await;
             let mut losing = Losing { card: &mut card, at: Some((ins, loss)) };
             let told = centre.carry_out(&order, SE, &mut losing).await;
@@ -111,7 +105,7 @@ async fn an_answer_lost_before_money_is_at_risk_is_simply_begun_again() {
 async fn silence_after_credit_for_load_is_doubt_and_the_same_order_goes_on_from_it() {
     for loss in [Loss::Before, Loss::After] {
         let centre = Centre::in_memory();
-        let mut card = Plastic::new(CITY, 1);
+        let mut card = plastic(CITY, 1);
         let order = placed(&centre, "o1", 700).await;
         let mut losing = Losing { card: &mut card, at: Some((CREDIT, loss)) };
         assert_eq!(centre.carry_out(&order, SE, &mut losing).await, "in_doubt");
@@ -131,7 +125,7 @@ async fn silence_after_credit_for_load_is_doubt_and_the_same_order_goes_on_from_
 async fn a_doubt_is_settled_by_the_next_order_of_the_card_before_its_own_load() {
     for (loss, first, held, refunds) in [(Loss::Before, "refused", 50, 700), (Loss::After, "done", 750, 0)] {
         let centre = Centre::in_memory();
-        let mut card = Plastic::new(CITY, 1);
+        let mut card = plastic(CITY, 1);
         let order = placed(&centre, "o1", 700).await;
         let mut losing = Losing { card: &mut card, at: Some((CREDIT, loss)) };
         assert_eq!(centre.carry_out(&order, SE, &mut losing).await, "in_doubt");
@@ -156,7 +150,7 @@ async fn a_doubt_is_settled_by_the_next_order_of_the_card_before_its_own_load() 
 async fn a_look_at_the_card_settles_a_doubt_too() {
     for (loss, state, held) in [(Loss::Before, "refused", 0), (Loss::After, "done", 700)] {
         let centre = Centre::in_memory();
-        let mut card = Plastic::new(CITY, 1);
+        let mut card = plastic(CITY, 1);
         let order = placed(&centre, "o1", 700).await;
         let mut losing = Losing { card: &mut card, at: Some((CREDIT, loss)) };
         centre.carry_out(&order, SE, &mut losing).await;
@@ -173,7 +167,7 @@ async fn a_look_at_the_card_settles_a_doubt_too() {
 #[tokio::test]
 async fn another_card_settles_nothing_and_is_not_charged() {
     let centre = Centre::in_memory();
-    let (mut card, mut other) = (Plastic::new(CITY, 1), Plastic::new(CITY, 2));
+    let (mut card, mut other) = (plastic(CITY, 1), plastic(CITY, 2));
     let order = placed(&centre, "o1", 700).await;
     let mut losing = Losing { card: &mut card, at: Some((CREDIT, Loss::After)) };
     centre.carry_out(&order, SE, &mut losing).await;
@@ -186,12 +180,12 @@ async fn another_card_settles_nothing_and_is_not_charged() {
 #[tokio::test]
 async fn a_purse_over_its_limit_refuses_the_load_and_nothing_is_owed() {
     let centre = Centre::in_memory();
-    let mut card = Plastic::new(CITY, 1);
+    let mut card = plastic(CITY, 1);
     for (id, amount, state) in [("o1", 50_000, "done"), ("o2", 49_901, "done"), ("o3", 100, "refused")] {
         let order = placed(&centre, id, amount).await;
         assert_eq!(centre.carry_out(&order, SE, &mut card).await, state);
     }
-    assert_eq!(centre.order("o3").await["problem"]["code"], "card-refused");
+    assert_eq!(centre.order("o3").await["problem"]["code"], "purse-over-limit");
     assert_eq!((balance(&mut card), books(&centre).0, books(&centre).3), (99_901, 99_901, 0));
 }
 
@@ -200,7 +194,7 @@ async fn a_purse_over_its_limit_refuses_the_load_and_nothing_is_owed() {
 async fn a_killed_centre_goes_on_from_its_folder() {
     for kill_after in 0..5 {
         let folder = tempfile::tempdir().unwrap();
-        let mut card = Plastic::new(CITY, 1);
+        let mut card = plastic(CITY, 1);
         let order = {
             let centre = Centre::in_folder(folder.path(), 1);
             let order = placed(&centre, "o1", 900).await;
@@ -232,7 +226,7 @@ async fn a_killed_centre_goes_on_from_its_folder() {
 #[tokio::test]
 async fn a_crash_between_pend_and_persist_leaves_one_pending_entry() {
     let folder = tempfile::tempdir().unwrap();
-    let mut card = Plastic::new(CITY, 1);
+    let mut card = plastic(CITY, 1);
     let order = {
         let centre = Centre::in_folder(folder.path(), 1);
         let order = placed(&centre, "o1", 900).await;
@@ -254,7 +248,7 @@ async fn a_crash_between_pend_and_persist_leaves_one_pending_entry() {
 #[tokio::test]
 async fn a_crash_between_post_and_persist_posts_once() {
     let folder = tempfile::tempdir().unwrap();
-    let mut card = Plastic::new(CITY, 1);
+    let mut card = plastic(CITY, 1);
     let order = {
         let centre = Centre::in_folder(folder.path(), 1);
         let order = placed(&centre, "o1", 900).await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use support::Centre;
 
 fn new_card(id: &str, city: &str) -> Value {
-    json!({"id": id, "user": "u-1", "city": city, "phone": support::phone(), "se_id": "4805A0"})
+    json!({"id": id, "user": "u-1", "city": city, "phone": support::phone_id(), "se_id": "4805A0"})
 }
 
 #[tokio::test]

@@ -55,23 +55,27 @@ pub fn registry() -> Arc<Registry> {
 }
 
 /// The first phone model of the registry.
-pub fn phone() -> String {
+pub fn phone_id() -> String {
     registry().phones().next().unwrap().id.clone()
 }
 
 impl Centre {
     pub fn in_memory() -> Centre {
-        Centre::open(Storage::Memory, 7)
+        Centre::open(Storage::Memory, 7, registry())
+    }
+
+    pub fn of(registry: Registry) -> Centre {
+        Centre::open(Storage::Memory, 7, Arc::new(registry))
     }
 
     pub fn in_folder(folder: &Path, seed: u64) -> Centre {
-        Centre::open(Storage::Folder(folder.to_owned()), seed)
+        Centre::open(Storage::Folder(folder.to_owned()), seed, registry())
     }
 
-    fn open(storage: Storage, seed: u64) -> Centre {
+    fn open(storage: Storage, seed: u64, registry: Arc<Registry>) -> Centre {
         let clock = Arc::new(Hands(Mutex::new("2014-10-20 07:45:00".parse().unwrap())));
         let config = Config {
-            registry: registry(),
+            registry,
             keys: Arc::new(SoftwareKeys::demo()),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Box::new(Seeded::new(seed)),

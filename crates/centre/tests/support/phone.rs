@@ -2,11 +2,11 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use card::Purse;
-use keys::{CardRef, ChannelKeys, Key16, KeyService, Seeded, SoftwareKeys, StaticKeys};
+use keys::{CardRef, Seeded, SoftwareKeys, demo_element_keys, demo_transport_keys};
 use model::{CardNumber, TerminalId};
+use secure_element::{MemoryStore, PlasticCard, SoftwareElement, personalise};
 use serde_json::Value;
-use smartcard::{Apdu, Channel, ChannelError};
+use smartcard::{Channel, ChannelError};
 use tsm::agent::Agent;
 use tsm::seram::{AgentReport, HandshakeResponse, Orders, SeType, SecureElement};
 
@@ -16,44 +16,37 @@ use super::{Centre, registry};
 pub const CREDIT: u8 = 0x52;
 
 /// A plastic card of a city, personalised.
-pub struct Plastic {
-    purse: Purse,
-    entropy: Seeded,
+pub fn plastic(city: &str, running: u8) -> PlasticCard {
+    let registry = registry();
+    let city = registry.city(city.parse().unwrap()).unwrap();
+    let [a, b] = city.code.to_bcd();
+    let card = CardRef { city: city.code, number: CardNumber::new([a, b, 0x99, 0, 0, 0, 0, running]) };
+    let mut entropy = Seeded::new(u64::from(running));
+    let (store, random) = (Box::new(MemoryStore::default()), Box::new(entropy.fork("card")));
+    let mut plastic = PlasticCard::blank(demo_transport_keys(), store, random).unwrap();
+    let day = "2014-01-01".parse().unwrap();
+    let told = tsm::new_card(city, card.number, day, TerminalId::new([0; 6]), &mut entropy).unwrap();
+    personalise(&mut plastic, &card, &told, &SoftwareKeys::demo(), &mut entropy).unwrap();
+    plastic
 }
 
-impl Plastic {
-    pub fn new(city: &str, running: u8) -> Plastic {
-        let registry = registry();
-        let city = registry.city(city.parse().unwrap()).unwrap();
-        let [a, b] = city.code.to_bcd();
-        let number = CardNumber::new([a, b, 0x99, 0, 0, 0, 0, running]);
-        let mut entropy = Seeded::new(u64::from(running));
-        let day = "2014-01-01".parse().unwrap();
-        let told = tsm::new_card(city, number, day, TerminalId::new([0; 6]), &mut entropy).unwrap();
-        let channel = ChannelKeys::derive(&StaticKeys::same(Key16::new([0x40; 16])), 1);
-        let keys =
-            SoftwareKeys::demo().wrap_card_keys(&CardRef { city: city.code, number }, &channel).unwrap();
-        let mut purse = Purse::blank();
-        let blocks = told.store_data(&keys);
-        for (index, block) in blocks.iter().enumerate() {
-            purse.store_data(block, index + 1 == blocks.len(), &channel).unwrap();
-        }
-        Plastic { purse, entropy }
-    }
+/// The secure element of a phone.
+pub fn phone(model: &str, serial: u8) -> SoftwareElement {
+    let registry = registry();
+    let facts = &registry.phone(model).unwrap().element;
+    let (store, random) = (Box::new(MemoryStore::default()), Box::new(Seeded::new(u64::from(serial))));
+    let serial = [0x48, 0x05, 0xA0, 0, 0, 0, 0, serial];
+    SoftwareElement::manufacture(serial, facts, &demo_element_keys(&facts.keys), store, random).unwrap()
 }
 
-impl Channel for Plastic {
-    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
-        let apdu = Apdu::parse(command).unwrap();
-        let response =
-            if apdu.ins == 0xA4 { self.purse.select() } else { self.purse.process(&apdu, &mut self.entropy) };
-        Ok(response.to_bytes())
-    }
-
-    fn reset(&mut self) -> Result<(), ChannelError> {
-        self.purse.reset();
-        Ok(())
-    }
+/// What a card itself says that its purse holds, in fen.
+pub fn balance(card: &mut dyn Channel, aid: &str) -> u32 {
+    card.reset().unwrap();
+    let mut ask = |command: &str| card.transmit(&hex::decode(command).unwrap()).unwrap();
+    ask(&format!("00A40400{:02X}{aid}", aid.len() / 2));
+    let answer = ask("805C000204");
+    assert_eq!(answer[4..], [0x90, 0x00]);
+    u32::from_be_bytes(answer[..4].try_into().unwrap())
 }
 
 /// Where a card loses the answer to one command.
