@@ -161,6 +161,14 @@ impl ChannelKeys {
     }
 }
 
+#[cfg(test)]
+impl ChannelKeys {
+    /// To be compared with a vector's.
+    pub(crate) fn each(&self) -> [&Key16; 3] {
+        [&self.enc, &self.mac, &self.dek]
+    }
+}
+
 impl std::fmt::Debug for ChannelKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("ChannelKeys(secret)")

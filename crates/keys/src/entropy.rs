@@ -1,6 +1,7 @@
 //! Random bytes from a seed: a simulated network is the same network every time.
 //!
 //! Standard: ChaCha20 as a random number generator (RFC 8439 block function).
+//! Invariant: a seed gives the same bytes in every release.
 
 use model::Entropy;
 use rand_chacha::ChaCha20Rng;
@@ -22,7 +23,7 @@ impl Seeded {
         Seeded { root, stream: ChaCha20Rng::from_seed(root) }
     }
 
-    /// An independent source for `label`, the same whatever was drawn from this one before.
+    /// An independent source for `label`, text without NUL, the same whatever was drawn from this one before.
     #[must_use]
     pub fn fork(&self, label: &str) -> Seeded {
         let mut root = self.root;

@@ -1,6 +1,9 @@
 //! Line protection (线路保护) of `04` and `84` commands, and the ciphers of EXTERNAL and INTERNAL AUTHENTICATE.
 //!
 //! Standard: FMCOS and CJ/T practice (card.md sections 1.6 and 2.4).
+//! Invariant: enciphered data opens to exactly what was enciphered, or to nothing.
+
+use zeroize::Zeroizing;
 
 use crate::block::Key16;
 use crate::mac::{Mac4, retail_mac};
@@ -26,15 +29,23 @@ pub fn line_encrypt(key: &Key16, plain: &[u8]) -> Option<Vec<u8>> {
     Some(key.encrypt_ecb(&block))
 }
 
-/// What [`line_encrypt`] was given; `None` if the length byte does not fit.
+/// What [`line_encrypt`] was given; `None` if the length byte or the padding does not fit.
+///
+/// Takes padding in a block of its own too: some hosts always pad (card.md section 2.4).
 #[must_use]
 pub fn line_decrypt(key: &Key16, cipher: &[u8]) -> Option<Vec<u8>> {
     if !cipher.len().is_multiple_of(8) {
         return None;
     }
-    let block = key.decrypt_ecb(cipher);
+    let block = Zeroizing::new(key.decrypt_ecb(cipher));
     let (length, rest) = block.split_first()?;
-    rest.get(..usize::from(*length)).map(<[u8]>::to_vec)
+    let (plain, padding) = rest.split_at_checked(usize::from(*length))?;
+    let fits = match padding {
+        [] => true,
+        [0x80, zeros @ ..] => zeros.len() < 8 && zeros.iter().all(|byte| *byte == 0),
+        _ => false,
+    };
+    fits.then(|| plain.to_vec())
 }
 
 /// The answer to a random number: EXTERNAL AUTHENTICATE by the host, INTERNAL AUTHENTICATE by the card.

@@ -17,6 +17,8 @@ const MAGIC: &[u8; 4] = b"YKTV";
 const FORMAT: u8 = 1;
 /// Magic, format, lock kind, memory KiB, passes, lanes, salt, nonce, length of what follows.
 const HEADER: usize = 4 + 1 + 1 + 4 + 4 + 1 + 16 + 24 + 4;
+/// Poly1305's tag behind the enciphered roots.
+const TAG: usize = 16;
 /// The most memory that a file may ask for, 1 GiB: the header is read before it can be authenticated, and a hostile
 /// one must not stop the machine.
 const MEMORY_MAX_KIB: u32 = 1 << 20;
@@ -129,9 +131,6 @@ fn seal_bytes(
     let sealed = header.cipher(lock)?.encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: &raw });
     Ok([raw, sealed.map_err(|_| VaultError::Contents)?].concat())
 }
-
-/// Poly1305's.
-const TAG: usize = 16;
 
 /// All that stands before the enciphered roots; authenticated with them.
 struct Header {

@@ -1,25 +1,61 @@
 //! Everything that public sources have worked out, read from `vectors/`; each figure also with a bit flipped.
 //!
-//! Standard: card.md section 6.1; globalplatform.md sections 5.8 and 5.9.
+//! Standard: card.md section 6.1, A to I; globalplatform.md sections 5.1, 5.8 and 5.9.
+//! Invariant: a test walks a folder, so a new file needs no code; an empty folder or an unknown shape fails.
 
-use model::{CardNumber, CardTime, Date, PurseFen, TerminalId};
+use std::path::{Path, PathBuf};
+
+use model::{CardNumber, CardTime, CityCode, Date, PurseFen, TerminalId};
 
 use crate::block::{Key8, Key16};
-use crate::channel::StaticKeys;
-use crate::demo::{demo_card_keys, demo_constants};
+use crate::channel::{ChannelKeys, StaticKeys};
+use crate::demo::{demo_card_keys, demo_constants, demo_element_keys, demo_transport_keys};
 use crate::mac::Mac4;
 use crate::purse::{LoadSession, Purchase, PurchaseSession, load_tac, purchase_tac};
+use crate::roots::Roots;
 use crate::service::CardRef;
 use crate::{KeyScheme, KeyUsage, line_decrypt, line_encrypt, line_mac};
 
 struct Vector(toml::Table);
 
-fn vectors(file: &str) -> Vec<Vector> {
-    let path = format!("{}/../../vectors/{file}", env!("CARGO_MANIFEST_DIR"));
-    let table: toml::Table = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+fn read(path: &Path) -> toml::Table {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors").join(name)
+}
+
+fn list(table: &toml::Table) -> Vec<Vector> {
     let vectors = table["vector"].as_array().unwrap();
-    assert!(!vectors.is_empty(), "{path} holds no vector");
     vectors.iter().map(|vector| Vector(vector.as_table().unwrap().clone())).collect()
+}
+
+/// Every vector of every file in the folder, in the order of their names.
+fn vectors(name: &str) -> Vec<Vector> {
+    let entries = std::fs::read_dir(folder(name)).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let mut all = Vec::new();
+    for path in paths {
+        let vectors = list(&read(&path));
+        assert!(!vectors.is_empty(), "{} holds no vector", path.display());
+        all.extend(vectors);
+    }
+    assert!(!all.is_empty(), "vectors/{name} is empty");
+    all
+}
+
+/// `bytes` with each of its bits flipped in turn.
+fn flipped<const N: usize>(bytes: [u8; N]) -> impl Iterator<Item = [u8; N]> {
+    (0..N).flat_map(move |at| {
+        (0..8).map(move |bit| {
+            let mut flipped = bytes;
+            flipped[at] ^= 1 << bit;
+            flipped
+        })
+    })
 }
 
 impl Vector {
@@ -68,17 +104,20 @@ impl Vector {
     fn holds(&self, name: &str, mac: Mac4) {
         let given: [u8; 4] = self.array(name);
         assert!(mac.verify(given), "{name}: {}", self.why());
-        for bit in 0..32 {
-            let mut flipped = given;
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(!mac.verify(flipped), "{name} with bit {bit} flipped: {}", self.why());
+        for other in flipped(given) {
+            assert!(!mac.verify(other), "{name} as {}: {}", hex::encode(other), self.why());
         }
+    }
+
+    fn check_values(&self) -> Vec<[u8; 3]> {
+        let texts = self.0["kcv"].as_array().unwrap();
+        texts.iter().map(|text| hex::decode(text.as_str().unwrap()).unwrap().try_into().unwrap()).collect()
     }
 }
 
 #[test]
 fn loads_have_the_macs_that_chips_and_examples_show() {
-    for vector in vectors("load/mac.toml") {
+    for vector in vectors("load") {
         let session = match vector.has("key") {
             true => LoadSession::new(&vector.key("key"), vector.array("random"), vector.counter()),
             false => LoadSession(Key8(vector.array("session"))),
@@ -101,7 +140,7 @@ fn loads_have_the_macs_that_chips_and_examples_show() {
 
 #[test]
 fn purchases_have_the_macs_that_chips_and_examples_show() {
-    for vector in vectors("purchase/mac.toml") {
+    for vector in vectors("purchase") {
         let seq = u32::from_be_bytes(vector.array("terminal_seq"));
         let session = match vector.has("key") {
             true => PurchaseSession::new(&vector.key("key"), vector.array("random"), vector.counter(), seq),
@@ -123,71 +162,147 @@ fn purchases_have_the_macs_that_chips_and_examples_show() {
 }
 
 #[test]
-fn protected_commands_have_the_macs_that_chips_took() {
-    for vector in vectors("line/mac.toml") {
-        vector.holds("mac", line_mac(&vector.key("key"), &vector.bytes("challenge"), &vector.bytes("data")));
-    }
-}
-
-#[test]
-fn enciphered_data_is_what_a_psam_took() {
-    for vector in vectors("line/encrypt.toml") {
-        let (key, plain, cipher) = (vector.key("key"), vector.bytes("plain"), vector.bytes("cipher"));
-        assert_eq!(line_encrypt(&key, &plain), Some(cipher.clone()), "{}", vector.why());
-        assert_eq!(line_decrypt(&key, &cipher), Some(plain.clone()), "{}", vector.why());
-        for at in 0..cipher.len() {
-            let mut flipped = cipher.clone();
-            flipped[at] ^= 1;
-            assert_ne!(line_decrypt(&key, &flipped), Some(plain.clone()), "byte {at}");
+fn lines_are_protected_as_chips_took_them() {
+    for vector in vectors("line") {
+        if vector.has("mac") {
+            protected(&vector);
+        } else {
+            enciphered(&vector);
         }
     }
 }
 
-#[test]
-fn a_card_key_follows_from_the_one_above_it() {
-    for vector in vectors("diversify/card.toml") {
-        let derived = vector.key("key").diversify(&vector.array("by"));
-        assert_eq!(derived.bytes(), &vector.array("derived"), "{}", vector.why());
-        let mut other: [u8; 8] = vector.array("by");
-        other[7] ^= 1;
-        assert_ne!(vector.key("key").diversify(&other).bytes(), &vector.array("derived"));
+fn protected(vector: &Vector) {
+    let (key, challenge, data) = (vector.key("key"), vector.bytes("challenge"), vector.bytes("data"));
+    vector.holds("mac", line_mac(&key, &challenge, &data));
+    for at in 0..data.len() {
+        let mut other = data.clone();
+        other[at] ^= 1;
+        assert!(
+            !line_mac(&key, &challenge, &other).verify(vector.array("mac")),
+            "byte {at}: {}",
+            vector.why()
+        );
+    }
+}
+
+fn enciphered(vector: &Vector) {
+    let (key, plain, cipher) = (vector.key("key"), vector.bytes("plain"), vector.bytes("cipher"));
+    assert_eq!(line_encrypt(&key, &plain), Some(cipher.clone()), "{}", vector.why());
+    assert_eq!(line_decrypt(&key, &cipher), Some(plain.clone()), "{}", vector.why());
+    for at in 0..cipher.len() {
+        let mut other = cipher.clone();
+        other[at] ^= 1;
+        assert_ne!(line_decrypt(&key, &other), Some(plain.clone()), "byte {at}: {}", vector.why());
     }
 }
 
 #[test]
-fn a_demo_card_s_keys_are_three_levels_below_a_published_root() {
-    for vector in vectors("diversify/hierarchy.toml") {
-        let usage = KeyUsage::ALL.into_iter().find(|usage| usage.name() == vector.text("usage")).unwrap();
-        let root = demo_constants().into_iter().find(|(name, _)| *name == usage.name()).unwrap().1;
-        assert_eq!(root, vector.array("root"), "{}", vector.why());
-        let number: CardNumber = vector.text("card").parse().unwrap();
-        let card = CardRef { city: vector.text("city").parse().unwrap(), number };
-        let kcv = |card| demo_card_keys(card).get(usage, 1).unwrap().key.kcv();
-        assert_eq!(kcv(&card), vector.array("kcv"), "{}", vector.why());
-        let other = CardRef { number: CardNumber::from_u64(number.as_u64() ^ 1), ..card };
-        assert_ne!(kcv(&other), vector.array("kcv"));
-    }
-}
-
-#[test]
-fn an_element_s_keys_follow_from_its_maker_s() {
-    for vector in vectors("diversify/element.toml") {
-        let scheme = match vector.text("scheme") {
-            "none" => KeyScheme::None,
-            "visa2" => KeyScheme::Visa2,
-            "emv" => KeyScheme::Emv,
-            other => panic!("no scheme {other}"),
-        };
-        let keys = StaticKeys::same(vector.key("master")).diversified(scheme, &vector.array("data"));
-        let list = |name: &str| -> Option<Vec<Vec<u8>>> {
-            let texts = vector.0.get(name)?.as_array().unwrap();
-            Some(texts.iter().map(|text| hex::decode(text.as_str().unwrap()).unwrap()).collect())
-        };
-        if let Some(kcvs) = list("kcv") {
-            assert_eq!(keys.kcvs().map(|kcv| kcv.to_vec()).to_vec(), kcvs, "{}", vector.why());
+fn keys_follow_from_the_ones_above_them() {
+    for vector in vectors("diversify") {
+        match () {
+            () if vector.has("by") => one_level(&vector),
+            () if vector.has("usage") => card_of_the_demo(&vector),
+            () if vector.has("set") => name_in_the_demo(&vector),
+            () => element_of_a_maker(&vector),
         }
-        if let Some(whole) = list("keys") {
-            assert_eq!(keys.each().map(|key| key.bytes().to_vec()).to_vec(), whole, "{}", vector.why());
+    }
+}
+
+fn one_level(vector: &Vector) {
+    let (key, by) = (vector.key("key"), vector.array("by"));
+    assert_eq!(key.diversify(&by).bytes(), &vector.array("derived"), "{}", vector.why());
+    for other in flipped(by) {
+        assert_ne!(key.diversify(&other).bytes(), &vector.array("derived"), "{}", vector.why());
+    }
+}
+
+fn published(name: &str) -> [u8; 16] {
+    demo_constants().into_iter().find(|(known, _)| *known == name).unwrap().1
+}
+
+fn card_of_the_demo(vector: &Vector) {
+    let usage = KeyUsage::ALL.into_iter().find(|usage| usage.name() == vector.text("usage")).unwrap();
+    assert_eq!(published(usage.name()), vector.array("root"), "{}", vector.why());
+    let number: CardNumber = vector.text("card").parse().unwrap();
+    let city: CityCode = vector.text("city").parse().unwrap();
+    let kcv = |city, number| demo_card_keys(&CardRef { city, number }).get(usage, 1).unwrap().key.kcv();
+    assert_eq!(kcv(city, number), vector.array("kcv"), "{}", vector.why());
+    for other in flipped(number.bytes()) {
+        assert_ne!(kcv(city, CardNumber::new(other)), vector.array("kcv"), "{}", vector.why());
+    }
+    assert_ne!(kcv(CityCode::new(city.get() ^ 1).unwrap(), number), vector.array("kcv"), "{}", vector.why());
+}
+
+fn name_in_the_demo(vector: &Vector) {
+    let (set, name) = (vector.text("set"), vector.text("name"));
+    assert_eq!(published(set), vector.array("root"), "{}", vector.why());
+    let keys = |name: &str| match set {
+        "element" => demo_element_keys(name),
+        "domain" => Roots::demo().domain_keys(name),
+        "transport" => demo_transport_keys(),
+        other => panic!("no set {other}"),
+    };
+    assert_eq!(keys(name).kcvs().to_vec(), vector.check_values(), "{}", vector.why());
+    if set != "transport" {
+        let mut other = name.to_owned().into_bytes();
+        other[0] ^= 1;
+        let other = String::from_utf8(other).unwrap();
+        assert_ne!(keys(&other).kcvs().to_vec(), vector.check_values(), "{}", vector.why());
+    }
+}
+
+fn element_of_a_maker(vector: &Vector) {
+    let scheme = match vector.text("scheme") {
+        "none" => KeyScheme::None,
+        "visa2" => KeyScheme::Visa2,
+        "emv" => KeyScheme::Emv,
+        other => panic!("no scheme {other}"),
+    };
+    let maker = StaticKeys::same(vector.key("master"));
+    let data: [u8; 10] = vector.array("data");
+    let keys = maker.diversified(scheme, &data);
+    if vector.has("kcv") {
+        assert_eq!(keys.kcvs().to_vec(), vector.check_values(), "{}", vector.why());
+    }
+    if vector.has("keys") {
+        let whole = vector.0["keys"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned());
+        let derived = keys.each().map(|key| hex::encode_upper(key.bytes()));
+        assert_eq!(derived.to_vec(), whole.collect::<Vec<_>>(), "{}", vector.why());
+    }
+    let used: &[usize] = match scheme {
+        KeyScheme::None => &[],
+        KeyScheme::Visa2 => &[0, 1, 4, 5, 6, 7],
+        KeyScheme::Emv => &[4, 5, 6, 7, 8, 9],
+    };
+    for (other, bit) in flipped(data).zip(0..) {
+        let same = maker.diversified(scheme, &other).kcvs() == keys.kcvs();
+        assert_eq!(same, !used.contains(&(bit / 8)), "bit {bit}: {}", vector.why());
+    }
+}
+
+/// The other figures in this file, made under the session keys, are `smartcard`'s to check.
+#[test]
+fn channels_have_the_published_session_keys() {
+    let table = read(&folder("globalplatform").join("scp02-keys.toml"));
+    let (maker, vectors) = (Vector(table.clone()).key("static_key"), list(&table));
+    assert!(!vectors.is_empty());
+    for vector in vectors {
+        let sequence = u16::from_be_bytes(vector.array("sequence"));
+        let keys = ChannelKeys::derive(&StaticKeys::same(maker.clone()), sequence);
+        let published = ["s_enc", "s_mac", "s_dek"].map(|name| vector.array(name));
+        assert_eq!(keys.each().map(|key| *key.bytes()), published, "{}", vector.why());
+        let wrapped = keys.wrap(&maker);
+        assert_eq!(wrapped.cipher, vector.array("wrapped_key"), "{}", vector.why());
+        assert!(
+            keys.unwrap_key(&wrapped.cipher, wrapped.kcv).is_some_and(|key| key.bytes() == maker.bytes())
+        );
+        for other in flipped(wrapped.kcv) {
+            assert!(keys.unwrap_key(&wrapped.cipher, other).is_none(), "{}", vector.why());
+        }
+        for other in flipped(vector.array::<2>("sequence")) {
+            let other = ChannelKeys::derive(&StaticKeys::same(maker.clone()), u16::from_be_bytes(other));
+            assert!(other.unwrap_key(&wrapped.cipher, wrapped.kcv).is_none(), "{}", vector.why());
         }
     }
 }
