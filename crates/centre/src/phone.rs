@@ -120,18 +120,17 @@ impl Core {
             }
         };
         loop {
-            let Some(planned) = live.job.as_mut() else { return Ok(stop(order)) };
             next = match next {
                 Next::Run(commands) => return Ok(Orders::run(&commands, first)),
                 Next::Reserve(reservation) => {
                     self.reserve(state, order, reservation)?;
-                    planned.job.confirmed(&mut env(self, state))
+                    confirmed(self, state, live)
                 }
                 Next::Settled { reservation, credited } => {
                     self.settle_other(state, order, &reservation, credited)?;
-                    planned.job.confirmed(&mut env(self, state))
+                    confirmed(self, state, live)
                 }
-                Next::Done(Report::Read(view)) if std::mem::take(&mut planned.is_look) => {
+                Next::Done(Report::Read(view)) if live.job.take_if(|planned| planned.is_look).is_some() => {
                     order.number = Some(view.public_info.number);
                     order.city = Some(view.public_info.city);
                     order.changed_at = self.now();
@@ -331,6 +330,12 @@ impl Core {
         let amount = (order.amount > PurseFen::ZERO).then_some(order.amount.into());
         Event { at: self.now(), kind: kind.into(), about: format!("{city} {}", order.wallet), amount }
     }
+}
+
+/// The job goes on after what it asked for is on the disk.
+fn confirmed(core: &Core, state: &mut State, live: &mut Live) -> Next {
+    let go_on = |planned: &mut Planned| planned.job.confirmed(&mut env(core, state));
+    live.job.as_mut().map_or(Next::Done(Report::Interrupted), go_on)
 }
 
 fn env<'a>(core: &'a Core, state: &'a mut State) -> Env<'a> {

@@ -15,7 +15,7 @@ use model::{CardTime, Date, Fen, Party};
 use crate::core::{Core, State};
 use crate::money::{account, leg, malformed, overflow};
 use crate::problem::{Code, Problem};
-use crate::store::{Event, close, last_closed, rulings};
+use crate::store::{Event, FileRow, close, rulings};
 
 /// Lines of the ledger read at once.
 const PAGE: usize = 1000;
@@ -72,36 +72,47 @@ struct Share {
 }
 
 impl Core {
-    /// Closes a clearing day, and with it every day before it that was left open. Again, it gives the same.
+    /// Closes a clearing day, after every day before it that was left open. Again, it gives the same.
     ///
     /// # Errors
-    /// The day has not begun; or a store failed, and the closing may be repeated.
+    /// The day has not begun, or a later one is closed; or a store failed, and the closing may be repeated.
     pub fn close_day(&self, day: Date) -> Result<Closing, Problem> {
         let now = self.now();
         if day > now.date() {
             return Err(Code::DayNotOver.about(day));
         }
         let mut state = self.state();
-        let last = last_closed(state.store.read())?;
-        if last.is_some_and(|last| last > day) && state.ledger.closed()?.is_some_and(|closed| closed > day) {
+        let closed = state.ledger.closed()?;
+        if closed.is_some_and(|closed| closed > day) {
             return Err(Code::DayClosed.about(day));
         }
+        let mut open = first_open(&state, closed)?.unwrap_or(day);
+        while open < day {
+            self.close_one(&mut state, open, now)?;
+            open = open.plus_days(1);
+        }
+        let net = self.close_one(&mut state, day, now)?;
+        Ok(Closing { day, net, positions: settled(&state, day)? })
+    }
+
+    /// Closes one day, all before it being closed.
+    fn close_one(&self, state: &mut State, day: Date, now: CardTime) -> Result<Net, Problem> {
         // From here on nothing more is taken into the day, whatever happens to the rest of this function.
         state.store.write(|db| Ok(close(db, day, now)?))?;
-        let (net, shares) = self.netted(&state, day)?;
-        if state.ledger.closed()?.is_none_or(|closed| closed < day) {
-            let entries =
-                shares.iter().map(|share| cleared(share, day, now)).collect::<Result<Vec<_>, _>>()?;
-            for outcome in state.ledger.record_all(&entries)? {
-                outcome.map_err(ledger::LedgerError::from)?;
-            }
-            settle(&mut state, day, now)?;
-            state.ledger.close_day(day, now)?;
-            let event = Event { at: now, kind: "day-closed".into(), about: day.to_string(), amount: None };
-            state.store.write(|db| Ok(event.insert(db)?))?;
-            tracing::info!(%day, routes = shares.len(), "day closed");
+        let (net, shares) = self.netted(state, day)?;
+        if state.ledger.closed()?.is_some_and(|closed| closed >= day) {
+            return Ok(net);
         }
-        Ok(Closing { day, net, positions: settled(&state, day)? })
+        let entries = shares.iter().map(|share| cleared(share, day, now)).collect::<Result<Vec<_>, _>>()?;
+        for outcome in state.ledger.record_all(&entries)? {
+            outcome.map_err(ledger::LedgerError::from)?;
+        }
+        settle(state, day, now)?;
+        state.ledger.close_day(day, now)?;
+        let event = Event { at: now, kind: "day-closed".into(), about: day.to_string(), amount: None };
+        state.store.write(|db| Ok(event.insert(db)?))?;
+        tracing::info!(%day, routes = shares.len(), "day closed");
+        Ok(net)
     }
 
     /// What moved on a party's accounts on a day.
@@ -176,6 +187,16 @@ impl Core {
         let shares = shares.into_iter().map(|(route, split)| Share { route, split }).collect();
         Ok((netting.finish()?, shares))
     }
+}
+
+/// The first day that anything may still count for: after the last closed one, or the first of all.
+fn first_open(state: &State, closed: Option<Date>) -> Result<Option<Date>, Problem> {
+    if let Some(closed) = closed {
+        return Ok(Some(closed.plus_days(1)));
+    }
+    let entry = state.ledger.read(0, 1)?.first().map(|line| line.fact.day());
+    let file = FileRow::first_day(state.store.read())?;
+    Ok(entry.into_iter().chain(file).min())
 }
 
 /// One entry a route: value leaves the issuer's float; for an away route the issuer owes the acquirer, and the

@@ -203,6 +203,18 @@ mod tests {
     }
 
     #[test]
+    fn every_event_has_words() {
+        let texts = Texts::embedded().unwrap();
+        let orders = ["issue", "load", "read", "delete"];
+        let of_orders = orders.iter().flat_map(|kind| [format!("{kind}-done"), format!("{kind}-refused")]);
+        let others =
+            ["card-planned", "load-in-doubt", "load-proven", "load-disproven", "file-taken-in", "day-closed"];
+        let mut all: Vec<String> = of_orders.chain(others.map(str::to_owned)).collect();
+        all.sort();
+        assert_eq!(texts.event.keys().cloned().collect::<Vec<_>>(), all);
+    }
+
+    #[test]
     fn a_problem_says_what_it_is_about_in_both_languages() {
         let texts = Texts::embedded().unwrap();
         let (_, detail) = texts.problem(&Problem::new(Code::UnknownCity, "9999"));

@@ -196,6 +196,20 @@ async fn a_day_closes_to_positions_that_sum_to_zero_and_closes_once() {
 }
 
 #[tokio::test]
+async fn days_left_open_are_closed_first_each_with_its_own_taps() {
+    let centre = Centre::in_memory();
+    let (name, bytes) = file(1, vec![tap("3150", 2, 1, 1000)]);
+    put(&centre, &name, "city:2000", &bytes).await;
+    centre.clock.forward(2 * 86_400);
+    let (name, bytes) = file(2, vec![tap("3150", 2, 2, 500)]);
+    assert_eq!(put(&centre, &name, "city:2000", &bytes).await.1["day"], "2014-10-22");
+    let closing = centre.core.close_day("2014-10-22".parse().unwrap()).unwrap();
+    assert_eq!(closing.positions[1], ("issuer:3150".into(), model::Fen::new(-500)));
+    assert_eq!(centre.account("bank:issuer:3150").0, -1500, "both days were settled");
+    centre.core.verify_books().unwrap();
+}
+
+#[tokio::test]
 async fn a_statement_shows_a_party_its_own_part() {
     let centre = Centre::in_memory();
     let (name, bytes) = file(1, vec![tap("3150", 2, 1, 1000)]);

@@ -20,7 +20,7 @@ use crate::problem::{Code, Problem};
 use crate::texts::Texts;
 
 /// A request that takes longer is given up; it may be repeated under its id.
-const TIME_ALLOWED: Duration = Duration::from_secs(60);
+const TIME_ALLOWED: Duration = Duration::from_secs(120);
 
 /// Problem details (RFC 9457), with the words of both languages.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -99,13 +99,17 @@ impl IntoResponse for Problem {
     }
 }
 
+/// A body that could not be read, where at most `most` bytes are taken.
+pub(super) fn unread(rejection: &BytesRejection, most: usize) -> Problem {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Code::BodyTooLarge, most),
+        _ => Problem::new(Code::BodyMalformed, rejection.body_text()),
+    }
+}
+
 impl From<BytesRejection> for Problem {
     fn from(rejection: BytesRejection) -> Self {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Problem::new(Code::BodyTooLarge, super::BODY_MAX)
-        } else {
-            Problem::new(Code::BodyMalformed, rejection.body_text())
-        }
+        unread(&rejection, super::BODY_MAX)
     }
 }
 

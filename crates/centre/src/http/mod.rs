@@ -21,6 +21,8 @@ use utoipa_axum::routes;
 
 pub use signature::{SignedHeaders, Target, WINDOW_SECONDS, content_digest, demo_signing_key, sign};
 
+use signed::Door;
+
 use crate::core::Core;
 use crate::problem::{Code, Problem};
 
@@ -73,10 +75,11 @@ pub async fn serve(
 }
 
 fn described(core: &Arc<Core>) -> OpenApiRouter<Arc<Core>> {
-    let signed = |router: OpenApiRouter<Arc<Core>>, most: usize| {
+    let signed = |router: OpenApiRouter<Arc<Core>>, body_max: usize| {
+        let door = Door { core: Arc::clone(core), body_max };
         router
-            .route_layer(middleware::from_fn_with_state(Arc::clone(core), signed::authenticate))
-            .layer(DefaultBodyLimit::max(most))
+            .route_layer(middleware::from_fn_with_state(door, signed::authenticate))
+            .layer(DefaultBodyLimit::max(body_max))
     };
     let small = OpenApiRouter::new()
         .routes(routes!(wallet::list_cities))

@@ -50,7 +50,7 @@ pub(crate) struct Claim {
     pub(crate) created: i64,
     base: String,
     signature: Signature,
-    covers_digest: bool,
+    covered: Vec<String>,
 }
 
 /// The key that `keyid` signs with in a demo network: published, worthless, the same everywhere.
@@ -87,7 +87,7 @@ pub fn sign(
     let covered = InnerList::with_params(items, params);
     let value = |name: &str| match name {
         DIGEST => Some(content_digest.clone()),
-        _ => target.derived(name),
+        _ => target.derived(name, &HeaderMap::new()),
     };
     let base = base(&covered, value).unwrap_or_default();
     let signature = BareItem::ByteSequence(key.sign(base.as_bytes()).to_bytes().to_vec());
@@ -128,8 +128,22 @@ pub(crate) fn check_body(headers: &HeaderMap, body: &[u8]) -> Result<[u8; 32], P
 }
 
 impl Claim {
-    /// Reads the signature of a request.
+    /// Reads the signature of a request, and holds it to what this centre wants covered.
     pub(crate) fn read(target: Target<'_>, headers: &HeaderMap) -> Result<Claim, Problem> {
+        let claim = Claim::parse(target, headers)?;
+        if let Some(missing) =
+            MUST_COVER.into_iter().find(|must| !claim.covered.iter().any(|name| name == must))
+        {
+            return Err(Code::SignatureMalformed.about(missing));
+        }
+        match claim.nonce.len() {
+            1..=NONCE_MAX => Ok(claim),
+            _ => Err(Code::SignatureMalformed.about("nonce")),
+        }
+    }
+
+    /// Reads any signature by ed25519; the first, if a request has several.
+    fn parse(target: Target<'_>, headers: &HeaderMap) -> Result<Claim, Problem> {
         let malformed = |what: &str| Code::SignatureMalformed.about(what);
         let header = |name: &str| field(headers, name).ok_or_else(|| Code::SignatureMissing.about(name));
         let input: Dictionary =
@@ -144,32 +158,27 @@ impl Claim {
             _ => None,
         };
         let signature = signature.and_then(|bytes| Signature::from_slice(bytes).ok());
-        let text = |name: &str| {
-            covered.params.get(name).and_then(BareItem::as_string).map(|s| s.as_str().to_owned())
-        };
-        let created = covered.params.get("created").and_then(BareItem::as_integer).map(i64::from);
+        let param = |name: &str| covered.params.get(name);
+        let text = |name: &str| param(name).and_then(BareItem::as_string).map(|s| s.as_str().to_owned());
         if text("alg").is_some_and(|alg| alg != "ed25519") {
             return Err(malformed("alg"));
         }
+        let created = param("created").and_then(BareItem::as_integer).map(i64::from);
         let names = names(covered).ok_or_else(|| malformed("signature-input"))?;
-        if let Some(missing) = MUST_COVER.into_iter().find(|must| !names.contains(must)) {
-            return Err(malformed(missing));
-        }
-        let value = |name: &str| target.derived(name).or_else(|| field(headers, name));
-        let nonce = text("nonce").filter(|nonce| (1..=NONCE_MAX).contains(&nonce.len()));
+        let value = |name: &str| target.derived(name, headers).or_else(|| field(headers, name));
         Ok(Claim {
             keyid: text("keyid").ok_or_else(|| malformed("keyid"))?,
-            nonce: nonce.ok_or_else(|| malformed("nonce"))?,
+            nonce: text("nonce").unwrap_or_default(),
             created: created.ok_or_else(|| malformed("created"))?,
             base: base(covered, value).ok_or_else(|| malformed("signature-input"))?,
             signature: signature.ok_or_else(|| malformed("signature"))?,
-            covers_digest: names.contains(&DIGEST),
+            covered: names.into_iter().map(str::to_owned).collect(),
         })
     }
 
     /// Whether the body is under the signature.
     pub(crate) fn covers_digest(&self) -> bool {
-        self.covers_digest
+        self.covered.iter().any(|name| name == DIGEST)
     }
 
     /// Verifies it: the time, and the signature itself.
@@ -185,8 +194,9 @@ impl Claim {
 
 impl Target<'_> {
     /// RFC 9421 section 2.2, the derived components that we know.
-    fn derived(&self, name: &str) -> Option<String> {
+    fn derived(&self, name: &str, headers: &HeaderMap) -> Option<String> {
         match name {
+            "@authority" => field(headers, "host").map(|host| host.to_ascii_lowercase()),
             "@method" => Some(self.method.to_owned()),
             "@path" => Some(if self.path.is_empty() { "/".to_owned() } else { self.path.to_owned() }),
             "@query" => Some(format!("?{}", self.query.unwrap_or_default())),
@@ -234,4 +244,54 @@ fn serialized(covered: &InnerList) -> String {
     inner.items(&covered.items);
     inner.finish().parameters(&covered.params);
     list.finish().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Vectors {
+        vector: Vec<Vector>,
+    }
+
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Vector {
+        why: String,
+        #[serde(rename = "source")]
+        _source: String,
+        public_key: String,
+        method: String,
+        path: String,
+        query: Option<String>,
+        headers: Vec<[String; 2]>,
+        signs: bool,
+    }
+
+    #[test]
+    fn published_signatures_verify_and_their_neighbours_do_not() {
+        let text = include_str!("../../../../vectors/http/signature.toml");
+        for vector in toml::from_str::<Vectors>(text).unwrap().vector {
+            let mut headers = HeaderMap::new();
+            for [name, value] in &vector.headers {
+                let name: axum::http::HeaderName = name.parse().unwrap();
+                headers.append(name, value.parse().unwrap());
+            }
+            let target =
+                Target { method: &vector.method, path: &vector.path, query: vector.query.as_deref() };
+            let claim = Claim::parse(target, &headers).unwrap();
+            let key: [u8; 32] = hex::decode(&vector.public_key).unwrap().try_into().unwrap();
+            let key = VerifyingKey::from_bytes(&key).unwrap();
+            assert_eq!(claim.verify(&key, claim.created).is_ok(), vector.signs, "{}", vector.why);
+        }
+    }
+
+    #[test]
+    fn the_published_demo_key_is_the_one_anyone_can_make() {
+        // printf 'yikatong demo key alipay' | sha256sum
+        let seed = hex::decode("e7343642954fc59654928f80e8dbb3aac8ac35560aab0c2078c5f6bfe837d3b1").unwrap();
+        assert_eq!(demo_signing_key("alipay").to_bytes().as_slice(), seed);
+    }
 }

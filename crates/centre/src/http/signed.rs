@@ -11,10 +11,18 @@ use axum::middleware::Next;
 use axum::response::Response;
 use model::WalletId;
 
+use super::answer::unread;
 use super::blocking;
 use super::signature::{Claim, Target, check_body};
 use crate::core::{Caller, Core};
 use crate::problem::{Code, Problem};
+
+/// A signed part of the house: the centre, and the most bytes that a body may have there.
+#[derive(Clone)]
+pub(super) struct Door {
+    pub(super) core: Arc<Core>,
+    pub(super) body_max: usize,
+}
 
 /// A verified request: who sent it, and the digest of its body.
 #[derive(Clone, Debug)]
@@ -34,7 +42,7 @@ impl Signed {
 }
 
 pub(super) async fn authenticate(
-    State(core): State<Arc<Core>>,
+    State(Door { core, body_max }): State<Door>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
@@ -45,7 +53,7 @@ pub(super) async fn authenticate(
     claim.verify(&key, core.now().unix_seconds())?;
     // The signature is good: only now is the body read.
     let limited = Request::from_parts(parts.clone(), body);
-    let body = Bytes::from_request(limited, &()).await?;
+    let body = Bytes::from_request(limited, &()).await.map_err(|rejection| unread(&rejection, body_max))?;
     let digest = check_body(&parts.headers, &body)?;
     if !body.is_empty() && !claim.covers_digest() {
         return Err(Code::DigestMissing.about("Signature-Input"));

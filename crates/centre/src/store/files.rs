@@ -9,7 +9,7 @@ use model::{CardNumber, CardTime, CityCode, Date, Fen, Mode, OperatorId, PurseFe
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::parsed;
+use super::{parsed, parsed_if_any};
 
 /// A file that was taken in.
 #[derive(Clone, Debug)]
@@ -87,6 +87,11 @@ impl FileRow {
         db.prepare_cached("SELECT * FROM files WHERE digest = ?1")?
             .query_row(params![digest], FileRow::read)
             .optional()
+    }
+
+    /// The first day that a file was taken into.
+    pub(crate) fn first_day(db: &Connection) -> rusqlite::Result<Option<Date>> {
+        db.query_row("SELECT min(day) AS day FROM files", [], |row| parsed_if_any(row, "day"))
     }
 
     /// Paid taps at home and away, of the files taken into `day`.

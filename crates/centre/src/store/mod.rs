@@ -146,6 +146,7 @@ macro_rules! words {
 pub(crate) use words;
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)] // a test that overflows fails, as it should
 mod tests {
     use super::*;
 
@@ -157,5 +158,25 @@ mod tests {
         drop(Store::in_file(&path).unwrap());
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
         assert!(Store::in_file(&path).is_err());
+    }
+
+    #[test]
+    fn a_full_disk_leaves_nothing_half_done() {
+        let mut store = Store::in_memory().unwrap();
+        let pages: u32 = store.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        store.connection.pragma_update(None, "max_page_count", pages + 1).unwrap();
+        let count = |store: &Store| -> u32 {
+            store.connection.query_row("SELECT count(*) FROM nonces", [], |row| row.get(0)).unwrap()
+        };
+        let problem = store.write(|db| {
+            for nonce in 0..1000 {
+                use_nonce(db, "alipay", &nonce.to_string(), 1, 0)?;
+            }
+            Ok(())
+        });
+        assert_eq!(problem.unwrap_err().code, crate::problem::Code::StoreFailed);
+        assert_eq!(count(&store), 0);
+        store.write(|db| Ok(use_nonce(db, "alipay", "1", 1, 0)?)).unwrap();
+        assert_eq!(count(&store), 1);
     }
 }
