@@ -10,7 +10,7 @@ use clearing::judge::Route;
 use clearing::netting::{Net, Netting, NettingError};
 use ledger::{AccountName, Entry, Ledger, Leg, Line};
 use model::registry::Split;
-use model::{CardTime, Date, Fen, Party};
+use model::{CardTime, Date, Fen, Party, PurseFen};
 
 use crate::core::{Core, State};
 use crate::money::{account, leg, malformed, overflow};
@@ -171,7 +171,8 @@ impl Core {
         let mut shares: BTreeMap<Route, Split> = BTreeMap::new();
         rulings(state.store.read(), day, |ruling| -> Result<(), Problem> {
             netting.add(ruling)?;
-            if !ruling.is_paid() {
+            // A gate's entry moves nothing: a route of entries alone has no legs.
+            if !ruling.is_paid() || ruling.amount == PurseFen::ZERO {
                 return Ok(());
             }
             let one = netting.split(&ruling.route, ruling.on, ruling.amount.into())?;

@@ -32,7 +32,8 @@ pub fn plastic(
 ) -> Result<PlasticCard, SimError> {
     let broken = |why: String| SimError::Card { card: card.number, why };
     let city = registry.city(card.city).ok_or_else(|| broken(format!("no city {}", card.city)))?;
-    let plan = tsm::new_card(city, card.number, today, COUNTER, random).ok_or_else(|| broken("PIN".into()))?;
+    let plan =
+        tsm::new_card(city, card.number, today, COUNTER, random).ok_or_else(|| broken("PIN".into()))?;
     let blank = PlasticCard::blank(demo_transport_keys(), store, chip);
     let mut plastic = blank.map_err(|error| broken(error.to_string()))?;
     personalise(&mut plastic, card, &plan, keys, random).map_err(|error| broken(error.to_string()))?;
@@ -43,7 +44,11 @@ pub fn plastic(
 ///
 /// # Errors
 /// The store takes nothing.
-pub fn element(phone: &Phone, store: Box<dyn Store>, mut chip: Box<dyn Entropy + Send>) -> std::io::Result<SoftwareElement> {
+pub fn element(
+    phone: &Phone,
+    store: Box<dyn Store>,
+    mut chip: Box<dyn Entropy + Send>,
+) -> std::io::Result<SoftwareElement> {
     let mut serial = [0; 8];
     chip.fill(&mut serial);
     SoftwareElement::manufacture(serial, &phone.element, &demo_element_keys(&phone.element.keys), store, chip)

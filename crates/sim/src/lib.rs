@@ -7,19 +7,33 @@
 //! Invariant: the same settings give the same books, byte for byte; nothing here reads a clock or the machine's
 //! random numbers.
 
+mod audit;
+mod books;
 mod cards;
 mod clock;
 mod counter;
+mod demo;
+mod desk;
 mod faults;
+mod links;
+mod living;
+mod network;
+mod population;
 mod reader;
 mod replay;
+mod upload;
 
 use model::{CardNumber, CityCode, Mode, OperatorId, TerminalId};
 
+pub use books::{Books, Check, Doubt, Identity, Total};
 pub use cards::{COUNTER, chip, element, plastic, plastic_number};
 pub use clock::SimClock;
 pub use counter::run_job;
+pub use demo::{Settings, demo};
 pub use faults::{Cut, Leaving};
+pub use links::{Links, SessionEnd, carry_out};
+pub use living::{file_number, live};
+pub use network::{Exchange, Observer, Weather};
 pub use reader::{Place, Reader};
 pub use replay::{Comparison, Kind, RealTap, replay};
 
@@ -60,12 +74,16 @@ pub enum SimError {
         mode: Mode,
     },
     /// The file has more readers than the registry.
-    #[error("operator {operator} has fewer readers in the registry than the file uses; raise `terminals.count`")]
+    #[error(
+        "operator {operator} has fewer readers in the registry than the file uses; raise `terminals.count`"
+    )]
     TooFewReaders {
         /// The operator.
         operator: OperatorId,
     },
     /// Nobody lives here.
-    #[error("the registry has no joined city with readers, a wallet and a phone; expected at least one of each")]
+    #[error(
+        "the registry has no joined city with readers, a wallet and a phone; expected at least one of each"
+    )]
     Empty,
 }

@@ -4,7 +4,7 @@
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode};
+use axum::http::Request;
 use centre::http::{Target, demo_signing_key, sign};
 use model::{Clock, Entropy};
 use serde::Serialize;
@@ -15,8 +15,8 @@ use tsm::agent::Agent;
 use tsm::seram::{AgentReport, HandshakeResponse, Orders};
 
 use crate::SimError;
-use crate::clock::SimClock;
 
+const OK: u16 = 200;
 /// More than any answer has.
 const ANSWER_MAX: usize = 64 * 1024 * 1024;
 /// A session ends long before; more turns than this are a defect, not patience.
@@ -76,9 +76,11 @@ impl Links {
         }
         let request = request.body(Body::from(body)).map_err(|error| link(error.to_string()))?;
         self.runtime.block_on(async {
-            let answer = self.router.clone().oneshot(request).await.map_err(|error| link(error.to_string()))?;
+            let answer =
+                self.router.clone().oneshot(request).await.map_err(|error| link(error.to_string()))?;
             let status = answer.status().as_u16();
-            let body = to_bytes(answer.into_body(), ANSWER_MAX).await.map_err(|error| link(error.to_string()))?;
+            let body =
+                to_bytes(answer.into_body(), ANSWER_MAX).await.map_err(|error| link(error.to_string()))?;
             Ok(Answer { status, body: body.to_vec() })
         })
     }
@@ -92,13 +94,13 @@ impl Links {
         keyid: &str,
         (method, path): (&str, &str),
         body: Vec<u8>,
-        clock: &SimClock,
+        clock: &dyn Clock,
         entropy: &mut dyn Entropy,
     ) -> Result<T, SimError> {
         let mut nonce = [0; 16];
         entropy.fill(&mut nonce);
         let target = Target { method, path, query: None };
-        let created = clock.now().as_unix_seconds();
+        let created = clock.now().unix_seconds();
         let signed = sign(&demo_signing_key(keyid), keyid, &hex::encode(nonce), created, target, &body)
             .map_err(|error| SimError::Link(error.to_string()))?;
         let headers = [
@@ -107,45 +109,76 @@ impl Links {
             ("signature".to_owned(), signed.signature),
             ("content-type".to_owned(), "application/octet-stream".to_owned()),
         ];
-        good(&self.send(method, path, &headers, body)?, path)
+        let answer = self.send(method, path, &headers, body)?;
+        if answer.status != OK {
+            return Err(SimError::Link(format!("{path}: {}", text(&answer))));
+        }
+        read(path, &answer.body)
     }
 
     /// A phone's agent carries out a session on `card`.
     ///
     /// # Errors
     /// [`SimError::Link`] if the centre answers with a problem.
-    pub fn run_session(&self, session: &str, agent: &Agent, card: &mut dyn Channel) -> Result<SessionEnd, SimError> {
-        let _: HandshakeResponse = self.post(&format!("/gp/seram/handshake?sessionId={session}"), &agent.handshake())?;
-        let path = format!("/gp/seram/remoteManagement?sessionId={session}");
-        let mut report = AgentReport::polling();
-        for _ in 0..TURNS_MAX {
-            let orders: Orders = self.post(&path, &report)?;
-            let done = agent.run(&orders, card);
-            if done.stop {
-                return Ok(SessionEnd::Stopped(done.notices.join(" ")));
-            }
-            let gone = done.report.local_agent_status.error_msg.is_some();
-            report = done.report;
-            if gone {
-                // What the card said last still reaches the centre; then there is nothing left to run.
-                let _: Orders = self.post(&path, &report)?;
-                return Ok(SessionEnd::CardGone);
-            }
-        }
-        Err(SimError::Link(format!("{path}: the session does not end")))
-    }
-
-    fn post<T: DeserializeOwned>(&self, path: &str, message: &impl Serialize) -> Result<T, SimError> {
-        let body = serde_json::to_vec(message).map_err(|error| SimError::Link(error.to_string()))?;
+    pub fn run_session(
+        &self,
+        session: &str,
+        agent: &Agent,
+        card: &mut dyn Channel,
+    ) -> Result<SessionEnd, SimError> {
         let headers = [("content-type".to_owned(), "application/json".to_owned())];
-        good(&self.send("POST", path, &headers, body)?, path)
+        let mut post = |path: &str, body: Vec<u8>| {
+            let answer = self.send("POST", path, &headers, body)?;
+            if answer.status == OK {
+                Ok(answer.body)
+            } else {
+                Err(SimError::Link(format!("{path}: {}", text(&answer))))
+            }
+        };
+        carry_out(&mut post, session, agent, card)
     }
 }
 
-fn good<T: DeserializeOwned>(answer: &Answer, path: &str) -> Result<T, SimError> {
-    let text = || String::from_utf8_lossy(&answer.body).into_owned();
-    if answer.status != StatusCode::OK.as_u16() {
-        return Err(SimError::Link(format!("{path}: {} {}", answer.status, text())));
+/// Carries out a session: posts the agent's reports and runs what comes back, until the centre says stop or the card
+/// has left. `post` takes a path and a JSON body, and gives the body of a good answer.
+///
+/// # Errors
+/// What `post` says, or [`SimError::Link`] for an answer that is not SERAM.
+pub fn carry_out(
+    post: &mut dyn FnMut(&str, Vec<u8>) -> Result<Vec<u8>, SimError>,
+    session: &str,
+    agent: &Agent,
+    card: &mut dyn Channel,
+) -> Result<SessionEnd, SimError> {
+    let path = format!("/gp/seram/handshake?sessionId={session}");
+    let _: HandshakeResponse = read(&path, &post(&path, written(&agent.handshake())?)?)?;
+    let path = format!("/gp/seram/remoteManagement?sessionId={session}");
+    let mut report = AgentReport::polling();
+    for _ in 0..TURNS_MAX {
+        let orders: Orders = read(&path, &post(&path, written(&report)?)?)?;
+        let done = agent.run(&orders, card);
+        if done.stop {
+            return Ok(SessionEnd::Stopped(done.notices.join(" ")));
+        }
+        let gone = done.report.local_agent_status.error_msg.is_some();
+        report = done.report;
+        if gone {
+            // What the card said last still reaches the centre; then there is nothing left to run.
+            post(&path, written(&report)?)?;
+            return Ok(SessionEnd::CardGone);
+        }
     }
-    serde_json::from_slice(&answer.body).map_err(|error| SimError::Link(format!("{path}: {error}: {}", text())))
+    Err(SimError::Link(format!("{path}: the session does not end")))
+}
+
+fn written(message: &impl Serialize) -> Result<Vec<u8>, SimError> {
+    serde_json::to_vec(message).map_err(|error| SimError::Link(error.to_string()))
+}
+
+fn read<T: DeserializeOwned>(path: &str, body: &[u8]) -> Result<T, SimError> {
+    serde_json::from_slice(body).map_err(|error| SimError::Link(format!("{path}: {error}")))
+}
+
+fn text(answer: &Answer) -> String {
+    format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body))
 }

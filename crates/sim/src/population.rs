@@ -14,7 +14,7 @@ const AWAY_PERCENT: u64 = 12;
 
 /// One passenger.
 #[derive(Clone, Debug)]
-pub struct Passenger {
+pub(crate) struct Passenger {
     /// Name at the wallet.
     pub name: String,
     /// Where the card is from.
@@ -28,7 +28,7 @@ pub struct Passenger {
 }
 
 /// The network's people and places, to draw from.
-pub struct Population<'a> {
+pub(crate) struct Population<'a> {
     cities: Vec<(&'a City, u64)>,
     city_weight: u64,
     wallets: Vec<WalletId>,
@@ -39,10 +39,13 @@ pub struct Population<'a> {
 impl<'a> Population<'a> {
     /// The cities that have joined by `day`; a city weighs as much as it has readers.
     #[must_use]
-    pub fn new(registry: &'a Registry, day: Date) -> Self {
+    pub(crate) fn new(registry: &'a Registry, day: Date) -> Self {
         let joined = registry.cities().filter(|city| city.joined.is_some_and(|joined| joined <= day));
         let weight = |city: &City| {
-            registry.operators_of(city.code).map(|o| u64::from(o.terminals.count)).fold(0, u64::saturating_add)
+            registry
+                .operators_of(city.code)
+                .map(|o| u64::from(o.terminals.count))
+                .fold(0, u64::saturating_add)
         };
         let cities: Vec<_> = joined.map(|city| (city, weight(city))).collect();
         Population {
@@ -56,12 +59,12 @@ impl<'a> Population<'a> {
 
     /// Whether there is anyone and anything at all.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.city_weight == 0 || self.wallets.is_empty() || self.phones.is_empty()
     }
 
     /// The `index`-th passenger.
-    pub fn passenger(&self, index: u32, random: &mut Seeded) -> Option<Passenger> {
+    pub(crate) fn passenger(&self, index: u32, random: &mut Seeded) -> Option<Passenger> {
         Some(Passenger {
             name: format!("passenger-{index:06}"),
             home: self.city(random)?.code,
@@ -72,7 +75,7 @@ impl<'a> Population<'a> {
     }
 
     /// Where somebody from `home` rides next: a city and one of its operators.
-    pub fn ride(&self, home: CityCode, random: &mut Seeded) -> Option<&'a Operator> {
+    pub(crate) fn ride(&self, home: CityCode, random: &mut Seeded) -> Option<&'a Operator> {
         let city = match random.below(100) < AWAY_PERCENT {
             true => self.city(random)?.code,
             false => home,
@@ -100,13 +103,13 @@ impl<'a> Population<'a> {
 }
 
 /// One of `things`, all alike.
-pub fn pick<'t, T>(things: &'t [T], random: &mut Seeded) -> Option<&'t T> {
+pub(crate) fn pick<'t, T>(things: &'t [T], random: &mut Seeded) -> Option<&'t T> {
     let count = u64::try_from(things.len()).unwrap_or(u64::MAX);
     usize::try_from(random.below(count)).ok().and_then(|index| things.get(index))
 }
 
 /// Whether passengers of this operator go in and out.
 #[must_use]
-pub fn has_gates(operator: &Operator) -> bool {
+pub(crate) fn has_gates(operator: &Operator) -> bool {
     operator.flow == Flow::EntryExit
 }

@@ -7,8 +7,8 @@ use model::registry::Operator;
 use model::{CardTime, Label, PsamId, TerminalId};
 use smartcard::Channel;
 use terminal::{
-    AcceptanceList, Batch, DenyList, MemoryPsamStore, MemoryStorage, PsamIdentity, Request, Settings, SoftwarePsam,
-    TapOutcome, Validator,
+    AcceptanceList, Batch, BatchError, DenyList, MemoryPsamStore, MemoryStorage, PsamIdentity, Request,
+    Settings, SoftwarePsam, TapOutcome, Validator,
 };
 
 use crate::SimError;
@@ -71,6 +71,19 @@ impl Reader {
     #[must_use]
     pub fn batch(&self) -> &Batch {
         &self.batch
+    }
+
+    /// The centre has given its receipt for everything up to `through`.
+    ///
+    /// # Errors
+    /// The batch cannot be written.
+    pub fn mark_uploaded(&mut self, through: u64) -> Result<(), BatchError> {
+        self.batch.mark_uploaded(through)
+    }
+
+    /// Takes a newer deny list.
+    pub fn take_deny_list(&mut self, list: &Arc<DenyList>) {
+        self.validator.take_deny_list(Arc::clone(list));
     }
 
     /// The reader's settings.

@@ -11,20 +11,20 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use card::layout::PURSE_AID;
 use keys::{CardRef, KeyService, Seeded};
 use model::registry::{Operator, Registry};
 use model::{CardTime, CityCode, Fen, Mode, PurseFen, TerminalId};
 use secure_element::{MemoryStore, PlasticCard};
 use serde::Serialize;
-use card::layout::PURSE_AID;
 use smartcard::gp::Aid;
 use terminal::{AcceptanceList, DenyList, Request, TapOutcome};
 use tsm::{Job, LoadPlan, Report};
 
+use crate::SimError;
 use crate::cards;
 use crate::counter::run_job;
 use crate::reader::{Place, Reader};
-use crate::SimError;
 
 /// What happened at a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -215,7 +215,8 @@ impl<'a> Network<'a> {
     fn reader(&mut self, mode: Mode) -> Result<Reader, SimError> {
         let operator = if mode == Mode::Bus { &self.bus } else { &self.metro };
         let used = self.used.entry(mode).or_default();
-        let terminal: TerminalId = operator.terminals.get(*used).ok_or(SimError::TooFewReaders { operator: operator.id })?;
+        let terminal: TerminalId =
+            operator.terminals.get(*used).ok_or(SimError::TooFewReaders { operator: operator.id })?;
         *used = used.saturating_add(1);
         Reader::new(terminal, operator, Place::default(), self.keys, &self.acceptance, &self.deny)
     }

@@ -12,7 +12,11 @@ use crate::reach::CardAddress;
 ///
 /// Without a command: `serve --demo`, a running centre with a living demo network.
 #[derive(Parser, Debug)]
-#[command(name = "yikatong", version, after_help = "Exit codes: 0 done, 1 the job found something wrong, 2 bad use or bad input.")]
+#[command(
+    name = "yikatong",
+    version,
+    after_help = "Exit codes: 0 done, 1 the job found something wrong, 2 bad use or bad input."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -47,7 +51,9 @@ pub(crate) enum Command {
     )]
     Phone(Phone),
     /// One tap by the validator's logic; appends to its offline batch.
-    #[command(after_help = "Example: yikatong tap --card tcp:127.0.0.1:9001 --terminal 200001000001 --amount 200")]
+    #[command(
+        after_help = "Example: yikatong tap --card tcp:127.0.0.1:9001 --terminal 200001000001 --amount 200"
+    )]
     Tap(Tap),
     /// Synthetic records with true TACs, and planted faults listed apart.
     #[command(subcommand)]
@@ -133,7 +139,9 @@ pub(crate) struct Socket {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Element {
     /// Serve a secure element on a socket.
-    #[command(after_help = "Example: yikatong element serve --phone oppo-find7 --listen 127.0.0.1:9001 --state phone.state")]
+    #[command(
+        after_help = "Example: yikatong element serve --phone oppo-find7 --listen 127.0.0.1:9001 --state phone.state"
+    )]
     Serve {
         /// The phone model, a file name of registry/phones.
         #[arg(long)]
@@ -149,7 +157,9 @@ pub(crate) enum Element {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Card {
     /// Serve a plastic card on a socket, personalised with the demo keys.
-    #[command(after_help = "Example: yikatong card serve --city 2000 --listen 127.0.0.1:9002 --state card.state")]
+    #[command(
+        after_help = "Example: yikatong card serve --city 2000 --listen 127.0.0.1:9002 --state card.state"
+    )]
     Serve {
         /// The issuing city.
         #[arg(long)]

@@ -13,7 +13,6 @@ use crate::failure::{Failure, Outcome};
 
 /// China has one time, eight hours ahead of universal time, all year.
 
-
 /// The machine's clock, in China's time.
 pub(crate) struct SystemClock;
 
@@ -62,8 +61,8 @@ fn read_folder(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) ->
 
 /// The roots in a vault file.
 pub(crate) fn open_vault(vault: &Path, passphrase_file: Option<&PathBuf>) -> Outcome<Roots> {
-    let passphrase_file =
-        passphrase_file.ok_or_else(|| Failure::input("--vault needs --passphrase-file, the file with its passphrase"))?;
+    let passphrase_file = passphrase_file
+        .ok_or_else(|| Failure::input("--vault needs --passphrase-file, the file with its passphrase"))?;
     let bytes = fs::read(vault).map_err(|error| Failure::path(vault, error))?;
     let passphrase = passphrase(passphrase_file)?;
     vault::open(&bytes, &Lock::Passphrase(&passphrase)).map_err(|error| Failure::path(vault, error))

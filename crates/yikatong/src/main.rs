@@ -34,6 +34,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Keys(command) => run::keys::run(command, json),
         Command::Taps(command) => run::taps::run(command, &registry, json),
         Command::Clear(command) => run::clear::run(&command, &registry, json),
+        Command::Demo(command) => run::demo::run(&command, registry, json),
         Command::Replay(command) => run::replay::run(&command, &registry, json),
         Command::Element(command) => run::serve_card::element(&command, &registry),
         Command::Card(command) => run::serve_card::card(&command, &registry),

@@ -42,7 +42,14 @@ impl TranscriptFile {
     }
 
     /// Adds a line; the first error is kept for [`TranscriptFile::close`].
-    pub(crate) fn add(&mut self, time: CardTime, who: &str, card: &str, command: &[u8], answer: Option<&[u8]>) {
+    pub(crate) fn add(
+        &mut self,
+        time: CardTime,
+        who: &str,
+        card: &str,
+        command: &[u8],
+        answer: Option<&[u8]>,
+    ) {
         let (command, response) = (hex::encode_upper(command), answer.map(hex::encode_upper));
         let line = Line { time: time.to_string(), who, card, command, response };
         let written = serde_json::to_string(&line)

@@ -26,10 +26,14 @@ pub(crate) fn run(command: Keys, json: bool) -> Outcome {
 }
 
 fn demo(json: bool) -> Outcome {
-    let rows: Vec<_> = demo_constants().into_iter().map(|(name, bytes)| (name, hex::encode_upper(bytes))).collect();
+    let rows: Vec<_> =
+        demo_constants().into_iter().map(|(name, bytes)| (name, hex::encode_upper(bytes))).collect();
     if json {
-        let roots: serde_json::Map<_, _> = rows.into_iter().map(|(name, key)| (name.to_owned(), key.into())).collect();
-        return print(&json!({ "version": 1, "derivation": "E3(K,D)||E3(K,~D), city then card", "roots": roots }));
+        let roots: serde_json::Map<_, _> =
+            rows.into_iter().map(|(name, key)| (name.to_owned(), key.into())).collect();
+        return print(
+            &json!({ "version": 1, "derivation": "E3(K,D)||E3(K,~D), city then card", "roots": roots }),
+        );
     }
     println!("Published roots of every demo network; no centre without --demo accepts them.");
     for (name, key) in rows {

@@ -1,6 +1,7 @@
 //! What each command does.
 
 pub(crate) mod clear;
+pub(crate) mod demo;
 pub(crate) mod keys;
 pub(crate) mod replay;
 pub(crate) mod serve_card;

@@ -70,14 +70,21 @@ fn tap(row: Row) -> Result<RealTap, String> {
 fn show(comparison: &Comparison) {
     println!(
         "{} passengers, {} readers; {} entries and {} rides before the file's first minute were made up.",
-        comparison.cards, comparison.readers, comparison.entries_before_the_file, comparison.rides_before_the_file
+        comparison.cards,
+        comparison.readers,
+        comparison.entries_before_the_file,
+        comparison.rides_before_the_file
     );
     for (kind, compared) in &comparison.kinds {
         println!(
             "{kind}: {} of {} taps charged as the file did ({} yuan)",
             compared.as_the_file, compared.taps, compared.as_the_file_fen
         );
-        let groups = [("concession cards", &compared.concession), ("otherwise", &compared.otherwise), ("refused", &compared.refused)];
+        let groups = [
+            ("concession cards", &compared.concession),
+            ("otherwise", &compared.otherwise),
+            ("refused", &compared.refused),
+        ];
         for (name, counts) in groups {
             for (what, count) in counts {
                 println!("    {name}: {what}: {count}");

@@ -20,10 +20,13 @@ pub(crate) fn element(command: &Element, registry: &Registry) -> Outcome {
         let known: Vec<_> = registry.phones().map(|phone| phone.id.as_str()).collect();
         Failure::input(format_args!("no phone model `{phone}`; known: {}", known.join(", ")))
     })?;
-    let opened = SoftwareElement::open(store(state.as_ref()), Box::new(SystemEntropy)).map_err(Failure::input)?;
+    let opened =
+        SoftwareElement::open(store(state.as_ref()), Box::new(SystemEntropy)).map_err(Failure::input)?;
     let mut chip = match opened {
         Some(chip) => chip,
-        None => sim::element(profile, store(state.as_ref()), Box::new(SystemEntropy)).map_err(Failure::input)?,
+        None => {
+            sim::element(profile, store(state.as_ref()), Box::new(SystemEntropy)).map_err(Failure::input)?
+        }
     };
     let name = format!("{} {} element {}", profile.maker.en, profile.model.en, chip.se_id());
     serve(socket, &name, &mut chip)
@@ -49,7 +52,8 @@ fn new_card(registry: &Registry, city: CityCode, store: Box<dyn Store>) -> Outco
     let number = sim::plastic_number(city, u64::from_be_bytes(running) % 10_000_000_000);
     let card = CardRef { city, number };
     let (keys, today) = (SoftwareKeys::demo(), SystemClock.now().date());
-    sim::plastic(registry, &card, today, &keys, store, Box::new(SystemEntropy), &mut SystemEntropy).map_err(Failure::wrong)
+    sim::plastic(registry, &card, today, &keys, store, Box::new(SystemEntropy), &mut SystemEntropy)
+        .map_err(Failure::wrong)
 }
 
 fn store(path: Option<&PathBuf>) -> Box<dyn Store> {
@@ -62,7 +66,10 @@ fn store(path: Option<&PathBuf>) -> Box<dyn Store> {
 /// A chip whose memory is a file: a phone's element or a plastic card, whichever it is.
 pub(crate) fn open(path: &Path) -> Outcome<Box<dyn Channel>> {
     if !path.exists() {
-        return Err(Failure::path(path, "no such card; `element serve --state` or `card serve --state` makes one"));
+        return Err(Failure::path(
+            path,
+            "no such card; `element serve --state` or `card serve --state` makes one",
+        ));
     }
     let store = || Box::new(FileStore::new(path));
     let element = SoftwareElement::open(store(), Box::new(SystemEntropy));
@@ -79,7 +86,8 @@ pub(crate) fn open(path: &Path) -> Outcome<Box<dyn Channel>> {
 fn serve(socket: &Socket, name: &str, chip: &mut dyn Channel) -> Outcome {
     match (&socket.vpcd, &socket.listen) {
         (Some(reader), _) => {
-            let refused = |error: io::Error| Failure::input(format_args!("{reader}: no virtual reader there: {error}"));
+            let refused =
+                |error: io::Error| Failure::input(format_args!("{reader}: no virtual reader there: {error}"));
             let stream = TcpStream::connect(reader).map_err(refused)?;
             println!("{name}: in the virtual reader at {reader}; Ctrl-C takes it out.");
             vpcd::serve(stream, chip, &ATR).map_err(refused)
@@ -91,8 +99,9 @@ fn serve(socket: &Socket, name: &str, chip: &mut dyn Channel) -> Outcome {
 
 /// One client at a time, as one card is in one field at a time.
 fn listen(address: &str, name: &str, chip: &mut dyn Channel) -> Outcome {
-    let listener = TcpListener::bind(address)
-        .map_err(|error| Failure::input(format_args!("cannot listen on {address}: {error}; choose another with --listen")))?;
+    let listener = TcpListener::bind(address).map_err(|error| {
+        Failure::input(format_args!("cannot listen on {address}: {error}; choose another with --listen"))
+    })?;
     let bound = listener.local_addr().map_err(Failure::wrong)?;
     println!("{name}: waits on {bound}; Ctrl-C takes it away.");
     for stream in listener.incoming() {
