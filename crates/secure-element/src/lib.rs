@@ -1,7 +1,14 @@
-//! A software secure element and a software plastic card: the bytes of real ones, and a memory that survives a kill.
+//! A software secure element (安全模块) and a software plastic card (实体卡): the bytes of real ones, and a memory
+//! that survives a kill.
 //!
-//! Both are a [`smartcard::Channel`]; [`smartcard::vpcd::serve`] puts either behind a socket.
+//! Both are a [`smartcard::Channel`]; [`smartcard::vpcd::serve`] with [`ATR`] puts either behind a socket.
+//!
+//! Standard: GlobalPlatform Card Specification 2.2.1, SCP02 i=15, Amendment C (globalplatform.md sections 1 and 2);
+//! the purse is [`card::Purse`].
+//! Invariant: a command's effect is kept before its answer leaves, whole or not at all.
 
+mod chip;
+mod content;
 mod element;
 mod manage;
 mod memory;

@@ -1,41 +1,55 @@
-//! Content management (卡内容管理): what a security domain answers, outside and inside its secure channel.
+//! What a security domain (安全域) answers: who may speak to it, and what it says of itself.
 //!
-//! Standard: GlobalPlatform INITIALIZE UPDATE, EXTERNAL AUTHENTICATE, GET DATA, INSTALL, DELETE, PUT KEY, STORE DATA,
-//! GET STATUS (globalplatform.md sections 1.2, 1.5 and 1.6).
-//! Invariant: nothing but a look changes or shows content without an authenticated channel.
+//! Standard: GlobalPlatform INITIALIZE UPDATE, EXTERNAL AUTHENTICATE, GET DATA, GET STATUS (globalplatform.md sections
+//! 1.2, 1.5 and 1.6). What changes the content is in [`crate::content`].
+//! Invariant: no content is changed or shown without an authenticated channel, and inside one no command passes
+//! without its protection.
 
-use card::{Purse, PurseMemory};
-use keys::StaticKeys;
+use model::Entropy;
 use smartcard::gp::{
-    Aid, CardData, Cplc, Delete, Entry, ExternalAuthenticate, GetData, GetStatus, InitializeUpdate, Install,
-    InstallApplication, LifeCycle, Privilege, PutKey, Scope, StoreData,
+    Aid, CardData, Cplc, Entry, ExternalAuthenticate, GetData, GetStatus, InitializeUpdate, LifeCycle,
+    Privilege, Privileges, Scope,
 };
 use smartcard::scp02::KeySet;
 use smartcard::{Apdu, Command, Response, Status, tlv};
 
-use crate::element::{Selected, SoftwareElement};
-use crate::memory::{DomainKeys, DomainMemory, PurseSlot, aid};
+use crate::memory::{Domain, DomainKeys, Element, Instance, Selected};
 
-/// The answer to a management command that has no data: no receipt follows.
-const NO_RECEIPT: [u8; 1] = [0x00];
+/// The makers' own numbers, as this software has them in its CPLC: maker, type, operating system.
+const MADE: [u16; 3] = [0x4790, 0x5040, 0x4791];
+/// What the issuer's domain may do.
+const ISSUER: [Privilege; 10] = [
+    Privilege::SecurityDomain,
+    Privilege::AuthorizedManagement,
+    Privilege::GlobalRegistry,
+    Privilege::GlobalLock,
+    Privilege::GlobalDelete,
+    Privilege::CardLock,
+    Privilege::CardReset,
+    Privilege::TrustedPath,
+    Privilege::FinalApplication,
+    Privilege::ContactlessActivation,
+];
 
-impl SoftwareElement {
-    pub(crate) fn manage(&mut self, apdu: &Apdu) -> Result<Response, Status> {
+impl Element {
+    pub(crate) fn manage(&mut self, apdu: &Apdu, entropy: &mut dyn Entropy) -> Result<Response, Status> {
         match (apdu.cla, apdu.ins) {
-            (0x80, 0x50) => return self.initialize_update(apdu),
+            (0x80, 0x50) => return self.initialize_update(apdu, entropy),
             (0x84, 0x82) => return self.external_authenticate(apdu),
-            (0x00 | 0x80, 0xCA) => return self.get_data(apdu),
-            _ => {}
+            (0x00 | 0x04 | 0x80 | 0x84, _) => {}
+            _ => return Err(Status::WRONG_CLA),
         }
         let plain = self.session.channel.unwrap(apdu)?;
-        if self.session.channel.session().is_none() {
-            return Err(Status::SECURITY_NOT_SATISFIED);
-        }
+        let authenticated = self.session.channel.session().is_some();
         match plain.ins {
-            0xE6 => self.install(&plain),
-            0xE4 => self.delete(&plain),
-            0xD8 => self.put_key(&plain),
+            0xCA => self.get_data(&plain),
+            0xE2 | 0xE4 | 0xE6 | 0xD8 | 0xF0 | 0xF2 if !authenticated => Err(Status::SECURITY_NOT_SATISFIED),
+            0xE2 | 0xE4 | 0xE6 | 0xD8 if self.locked => Err(Status::CONDITIONS_NOT_SATISFIED),
             0xE2 => self.store_data(&plain),
+            0xE4 => self.delete(&plain),
+            0xE6 => self.install(&plain),
+            0xD8 => self.put_key(&plain),
+            0xF0 => self.set_status(&plain),
             0xF2 => self.get_status(&plain),
             _ => Err(Status::WRONG_INS),
         }
@@ -44,24 +58,27 @@ impl SoftwareElement {
     /// The key set of the selected domain: its own, or the issuer's until it has some.
     fn keys(&mut self) -> &mut DomainKeys {
         let own = match self.session.selected {
-            Selected::Domain(index) => {
-                self.memory.domains.get_mut(index).and_then(|domain| domain.own.as_mut())
-            }
+            Selected::Domain(name) => self
+                .domains
+                .iter_mut()
+                .find(|domain| domain.name == name)
+                .and_then(|domain| domain.own.as_mut()),
             _ => None,
         };
-        own.unwrap_or(&mut self.memory.issuer)
+        own.unwrap_or(&mut self.issuer)
     }
 
-    fn initialize_update(&mut self, apdu: &Apdu) -> Result<Response, Status> {
+    fn initialize_update(&mut self, apdu: &Apdu, entropy: &mut dyn Entropy) -> Result<Response, Status> {
         let command = InitializeUpdate::from_apdu(apdu)?;
         let mut challenge = [0; 6];
-        self.entropy.fill(&mut challenge);
-        let diversification = self.memory.birth.diversification();
+        entropy.fill(&mut challenge);
+        let diversification = self.birth.diversification();
         let DomainKeys { keys, version, sequence } = self.keys().clone();
         if command.key_version != 0 && command.key_version != version {
             return Err(Status::NOT_FOUND);
         }
         let set = KeySet { diversification, version, sequence, keys: &keys };
+        self.session.personalizing = None; // its keys come under those of one session
         Ok(Response::ok(self.session.channel.initialize_update(&command, &set, challenge).to_bytes()))
     }
 
@@ -73,186 +90,81 @@ impl SoftwareElement {
         outcome.map(|()| Response::ok([]))
     }
 
-    fn get_data(&self, apdu: &Apdu) -> Result<Response, Status> {
-        let serial = self.memory.birth.serial;
-        let [a, b, c, d, e, f, g, h] = serial;
-        let object = match GetData::from_apdu(apdu)?.tag {
+    fn get_data(&mut self, apdu: &Apdu) -> Result<Response, Status> {
+        let tag = GetData::from_apdu(apdu)?.tag;
+        let [a, b, c, d, e, f, g, h] = self.birth.serial;
+        let [fabricator, kind, system] = MADE;
+        let DomainKeys { version, sequence, .. } = *self.keys();
+        Ok(Response::ok(match tag {
             0x0042 => tlv::object(0x42, &[a, b, c, d]),
             0x0045 => tlv::object(0x45, &[e, f, g, h]),
-            Cplc::TAG => tlv::object(
-                u32::from(Cplc::TAG),
-                &Cplc::new(0x4790, 0x5040, 0x4791, [e, f, g, h], [c, d]).to_bytes(),
-            ),
+            0x00C1 => tlv::object(0xC1, &sequence.to_be_bytes()),
+            0x00E0 => {
+                // Key information: number, version, 3DES, 16 bytes.
+                let keys = (1..=3).flat_map(|number| tlv::object(0xC0, &[number, version, 0x80, 0x10]));
+                tlv::object(0xE0, &keys.collect::<Vec<u8>>())
+            }
+            Cplc::TAG => Cplc::new(fabricator, kind, system, [e, f, g, h], [c, d]).to_bytes(),
             CardData::TAG => CardData { version: [2, 2], protocol: 2, variant: 0x15 }.to_bytes(),
             _ => return Err(Status::NOT_FOUND),
+        }))
+    }
+
+    /// The issuer's domain sees everything, another one itself and what belongs to it.
+    fn get_status(&mut self, apdu: &Apdu) -> Result<Response, Status> {
+        let GetStatus { scope, name, next } = GetStatus::from_apdu(apdu)?;
+        if !next {
+            let entries = self.entries(scope).into_iter().filter(|entry| entry.aid.answers_to(&name));
+            self.session.rows = entries.map(|entry| entry.to_bytes()).collect();
+        }
+        self.rows(next)
+    }
+
+    fn entries(&self, scope: Scope) -> Vec<Entry> {
+        let seen = |owner: &Aid| match self.session.selected {
+            Selected::Domain(name) => *owner == name,
+            _ => true,
         };
-        Ok(Response::ok(object))
-    }
-
-    fn install(&mut self, apdu: &Apdu) -> Result<Response, Status> {
-        match Install::from_apdu(apdu)? {
-            Install::Application(made) if made.load_file.as_bytes() == self.memory.birth.ssd_package => {
-                self.install_domain(&made)
-            }
-            Install::Application(made) if made.load_file.as_bytes() == self.memory.birth.purse_package => {
-                self.install_purse(&made)
-            }
-            Install::Application(_) => Err(Status::NOT_FOUND),
-            Install::Personalize { target } => self.open_for_personalization(&target),
-            Install::MakeSelectable { .. } | Install::Extradite { .. } => {
-                Err(Status::CONDITIONS_NOT_SATISFIED)
-            }
-        }
-    }
-
-    fn install_domain(&mut self, made: &InstallApplication) -> Result<Response, Status> {
-        if self.session.selected != Selected::Issuer || made.module.as_bytes() != self.memory.birth.ssd_module
-        {
-            return Err(Status::CONDITIONS_NOT_SATISFIED);
-        }
-        if !made.privileges.has(Privilege::SecurityDomain) {
-            return Err(Status::WRONG_DATA);
-        }
-        self.check_new(&made.instance, 2048)?;
-        let manages = made.privileges.has(Privilege::AuthorizedManagement);
-        self.memory.domains.push(DomainMemory {
-            name: made.instance.as_bytes().to_vec(),
-            manages,
-            own: None,
-        });
-        Ok(Response::ok(NO_RECEIPT))
-    }
-
-    fn install_purse(&mut self, made: &InstallApplication) -> Result<Response, Status> {
-        let domain = match self.session.selected {
-            Selected::Domain(index) => {
-                let domain =
-                    self.memory.domains.get(index).filter(|domain| domain.manages && domain.own.is_some());
-                domain.map(|domain| domain.name.clone()).ok_or(Status::SECURITY_NOT_SATISFIED)?
-            }
-            _ => self.memory.birth.isd.clone(),
-        };
-        if made.module.as_bytes() != self.memory.birth.purse_module {
-            return Err(Status::NOT_FOUND);
-        }
-        self.check_new(&made.instance, 6144)?;
-        let purse = Purse::blank();
-        let memory: PurseMemory = purse.memory().clone();
-        self.memory.purses.push(PurseSlot {
-            name: made.instance.as_bytes().to_vec(),
-            domain,
-            activated: 0,
-            memory,
-        });
-        self.purses.push(purse);
-        Ok(Response::ok(NO_RECEIPT))
-    }
-
-    /// The name is free and there is room.
-    fn check_new(&self, instance: &Aid, bytes: u32) -> Result<(), Status> {
-        let name = instance.as_bytes();
-        if self.memory.domain(name).is_some()
-            || self.memory.purse(name).is_some()
-            || name == self.memory.birth.isd
-        {
-            return Err(Status::CONDITIONS_NOT_SATISFIED);
-        }
-        let wanted = self.memory.used_bytes().saturating_add(bytes);
-        if wanted > self.memory.birth.free_bytes { Err(Status::NO_ROOM) } else { Ok(()) }
-    }
-
-    /// The purse named, if the selected domain may touch it.
-    fn own_purse(&self, name: &[u8]) -> Result<usize, Status> {
-        let index = self.memory.purse(name).ok_or(Status::NOT_FOUND)?;
-        let slot = self.memory.purses.get(index).ok_or(Status::NOT_FOUND)?;
-        let owns = match self.session.selected {
-            Selected::Domain(domain) => slot.domain == self.domain_name(domain),
-            _ => true, // the issuer manages everything
-        };
-        if owns { Ok(index) } else { Err(Status::SECURITY_NOT_SATISFIED) }
-    }
-
-    fn open_for_personalization(&mut self, target: &Aid) -> Result<Response, Status> {
-        let index = self.own_purse(target.as_bytes())?;
-        if self.purses.get(index).is_none_or(Purse::is_personalised) {
-            return Err(Status::CONDITIONS_NOT_SATISFIED);
-        }
-        self.session.personalizing = Some(index);
-        Ok(Response::ok(NO_RECEIPT))
-    }
-
-    fn store_data(&mut self, apdu: &Apdu) -> Result<Response, Status> {
-        let StoreData { last, block, .. } = StoreData::from_apdu(apdu)?;
-        let index = self.session.personalizing.ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
-        let (_, keys) = self.session.channel.session().ok_or(Status::SECURITY_NOT_SATISFIED)?;
-        let purse = self.purses.get_mut(index).ok_or(Status::NOT_FOUND)?;
-        let stored = purse.store_data(&block, last, keys);
-        if last || stored.is_err() {
-            self.session.personalizing = None;
-        }
-        stored.map(|()| Response::ok([]))
-    }
-
-    fn delete(&mut self, apdu: &Apdu) -> Result<Response, Status> {
-        let Delete { aid: name, related } = Delete::from_apdu(apdu)?;
-        let name = name.as_bytes();
-        if let Some(domain) = self.memory.domain(name) {
-            let holds = self.memory.purses.iter().any(|slot| slot.domain == name);
-            if self.session.selected != Selected::Issuer || holds || related {
-                return Err(Status::CONDITIONS_NOT_SATISFIED);
-            }
-            self.memory.domains.remove(domain);
-            return Ok(Response::ok(NO_RECEIPT));
-        }
-        let index = self.own_purse(name)?;
-        self.session.personalizing = None;
-        self.memory.purses.remove(index);
-        self.purses.remove(index);
-        Ok(Response::ok(NO_RECEIPT))
-    }
-
-    fn put_key(&mut self, apdu: &Apdu) -> Result<Response, Status> {
-        let command = PutKey::from_apdu(apdu)?;
-        let Selected::Domain(index) = self.session.selected else {
-            return Err(Status::CONDITIONS_NOT_SATISFIED);
-        };
-        let (_, channel) = self.session.channel.session().ok_or(Status::SECURITY_NOT_SATISFIED)?;
-        let keys: Option<Vec<_>> =
-            command.keys.iter().map(|key| channel.unwrap_key(&key.cipher, key.kcv)).collect();
-        let [enc, mac, dek] =
-            <[_; 3]>::try_from(keys.ok_or(Status::WRONG_DATA)?).map_err(|_| Status::WRONG_DATA)?;
-        let domain = self.memory.domains.get_mut(index).ok_or(Status::NOT_FOUND)?;
-        let old = domain.own.as_ref().map_or(0, |own| own.version);
-        if command.replaces != old || command.first_key != 1 {
-            return Err(Status::WRONG_DATA);
-        }
-        let keys = StaticKeys::new(enc, mac, dek);
-        domain.own = Some(DomainKeys { keys, version: command.version, sequence: 0 });
-        Ok(Response::ok(command.expected_answer().to_bytes()))
-    }
-
-    fn get_status(&self, apdu: &Apdu) -> Result<Response, Status> {
-        let GetStatus { scope, name, .. } = GetStatus::from_apdu(apdu)?;
-        let isd = || Entry::new(aid(&self.memory.birth.isd), LifeCycle::SECURED, None);
-        let domains = self.memory.domains.iter().map(|domain| (&domain.name, domain.own.is_some()));
-        let purses = self
-            .memory
-            .purses
-            .iter()
-            .zip(&self.purses)
-            .map(|(slot, purse)| (&slot.name, purse.is_personalised()));
-        let life = |ready: bool| if ready { LifeCycle::PERSONALIZED } else { LifeCycle::SELECTABLE };
-        let entries: Vec<Entry> = match scope {
-            Scope::IssuerDomain => vec![isd()],
+        match scope {
+            Scope::IssuerDomain => vec![self.issuer_entry()],
             Scope::Applications => {
-                let all = domains.chain(purses).filter(|(found, _)| found.starts_with(&name));
-                all.map(|(found, ready)| Entry::new(aid(found), life(ready), None)).collect()
+                let domains = self.domains.iter().filter(|domain| seen(&domain.name));
+                let purses = self.purses.iter().filter(|instance| seen(&instance.domain));
+                let domains = domains.map(|domain| self.domain_entry(domain));
+                domains.chain(purses.map(|instance| self.purse_entry(instance))).collect()
             }
-            _ => Vec::new(),
-        };
-        if entries.is_empty() {
-            return Err(Status::NOT_FOUND);
+            Scope::LoadFiles | Scope::LoadFilesAndModules => {
+                let birth = &self.birth;
+                let files =
+                    [(birth.ssd_package, birth.ssd_module), (birth.purse_package, birth.purse_module)];
+                let modules = scope == Scope::LoadFilesAndModules;
+                let entry = |(file, module): (Aid, Aid)| {
+                    let mut entry = Entry::new(file, LifeCycle::LOADED, None);
+                    entry.modules.extend(modules.then_some(module));
+                    entry.domain = Some(birth.isd);
+                    entry
+                };
+                files.into_iter().map(entry).collect()
+            }
         }
-        Ok(Response::ok(entries.iter().flat_map(Entry::to_bytes).collect::<Vec<u8>>()))
+    }
+
+    fn issuer_entry(&self) -> Entry {
+        let state = if self.locked { LifeCycle::CARD_LOCKED } else { LifeCycle::SECURED };
+        Entry::new(self.birth.isd, state, Some(Privileges::of(&ISSUER)))
+    }
+
+    fn domain_entry(&self, domain: &Domain) -> Entry {
+        let mut entry = Entry::new(domain.name, domain.life_cycle(), Some(domain.privileges()));
+        entry.load_file = Some(self.birth.ssd_package);
+        entry.domain = Some(self.birth.isd);
+        entry
+    }
+
+    fn purse_entry(&self, instance: &Instance) -> Entry {
+        let mut entry = Entry::new(instance.name, instance.life_cycle(), Some(Privileges::default()));
+        entry.load_file = Some(self.birth.purse_package);
+        entry.domain = Some(instance.domain);
+        entry
     }
 }

@@ -1,50 +1,68 @@
-//! What a secure element keeps without power.
+//! What a secure element keeps without power, and what it forgets.
 //!
+//! Standard: life cycles, privileges and registry of GlobalPlatform (globalplatform.md sections 1.5 and 1.6).
 //! Invariant: fields are numbered for ever; a later release reads what an earlier one has kept.
 
-use card::PurseMemory;
+use card::Purse;
 use keys::StaticKeys;
 use minicbor::{Decode, Encode};
-use model::registry::ElementFacts;
-use smartcard::gp::Aid;
+use model::registry::{self, ElementFacts};
+use smartcard::gp::{Aid, LifeCycle, Privilege, Privileges};
+use smartcard::scp02::CardChannel;
 
-/// The element's whole non-volatile memory.
-#[derive(Clone, Encode, Decode)]
+/// Room that an instance takes, of the size of a real applet's data.
+pub(crate) const DOMAIN_BYTES: u32 = 2048;
+pub(crate) const PURSE_BYTES: u32 = 6144;
+
+/// A secure element's whole state.
+#[derive(Encode, Decode)]
 #[cbor(map)]
-pub(crate) struct ElementMemory {
+pub(crate) struct Element {
     #[n(0)]
     pub(crate) birth: Birth,
+    /// The keys of the issuer's security domain.
     #[n(1)]
     pub(crate) issuer: DomainKeys,
     #[n(2)]
-    pub(crate) domains: Vec<DomainMemory>,
+    pub(crate) domains: Vec<Domain>,
     #[n(3)]
-    pub(crate) purses: Vec<PurseSlot>,
+    pub(crate) purses: Vec<Instance>,
     /// Counts activations, so that the last one is the one that readers see.
     #[n(4)]
-    pub(crate) activations: u16,
+    pub(crate) activations: u32,
+    /// The contactless registry's update counter.
+    #[n(5)]
+    pub(crate) updates: u16,
+    /// The issuer has locked the whole element.
+    #[n(6)]
+    pub(crate) locked: bool,
+    #[cbor(skip)]
+    pub(crate) session: Session,
 }
 
 /// What does not change after manufacture.
-#[derive(Clone, Encode, Decode)]
+#[derive(Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Birth {
     #[cbor(n(0), with = "minicbor::bytes")]
     pub(crate) serial: [u8; 8],
-    #[cbor(n(1), with = "minicbor::bytes")]
-    pub(crate) isd: Vec<u8>,
-    #[cbor(n(2), with = "minicbor::bytes")]
-    pub(crate) ssd_package: Vec<u8>,
-    #[cbor(n(3), with = "minicbor::bytes")]
-    pub(crate) ssd_module: Vec<u8>,
-    #[cbor(n(4), with = "minicbor::bytes")]
-    pub(crate) purse_package: Vec<u8>,
-    #[cbor(n(5), with = "minicbor::bytes")]
-    pub(crate) purse_module: Vec<u8>,
+    #[cbor(n(1), with = "name")]
+    pub(crate) isd: Aid,
+    #[cbor(n(2), with = "name")]
+    pub(crate) ssd_package: Aid,
+    #[cbor(n(3), with = "name")]
+    pub(crate) ssd_module: Aid,
+    #[cbor(n(4), with = "name")]
+    pub(crate) purse_package: Aid,
+    #[cbor(n(5), with = "name")]
+    pub(crate) purse_module: Aid,
     #[n(6)]
     pub(crate) has_crs: bool,
     #[n(7)]
     pub(crate) free_bytes: u32,
+    /// The longest command data that reaches the element whole.
+    #[n(8)]
+    pub(crate) longest: u8,
 }
 
 /// A security domain's key set.
@@ -60,47 +78,83 @@ pub(crate) struct DomainKeys {
 }
 
 /// A supplementary security domain.
-#[derive(Clone, Encode, Decode)]
+#[derive(Encode, Decode)]
 #[cbor(map)]
-pub(crate) struct DomainMemory {
-    #[cbor(n(0), with = "minicbor::bytes")]
-    pub(crate) name: Vec<u8>,
+pub(crate) struct Domain {
+    #[cbor(n(0), with = "name")]
+    pub(crate) name: Aid,
     /// May manage what is inside it without the issuer.
     #[n(1)]
     pub(crate) manages: bool,
     /// Its own keys; until it has them it opens with the issuer's.
     #[n(2)]
     pub(crate) own: Option<DomainKeys>,
+    #[n(3)]
+    pub(crate) selectable: bool,
+    #[n(4)]
+    pub(crate) locked: bool,
 }
 
 /// A purse instance.
-#[derive(Clone, Encode, Decode)]
+#[derive(Encode, Decode)]
 #[cbor(map)]
-pub(crate) struct PurseSlot {
-    #[cbor(n(0), with = "minicbor::bytes")]
-    pub(crate) name: Vec<u8>,
-    /// Name of the domain that it belongs to.
-    #[cbor(n(1), with = "minicbor::bytes")]
-    pub(crate) domain: Vec<u8>,
-    /// When it was activated, as a count; 0: it is not.
+pub(crate) struct Instance {
+    #[cbor(n(0), with = "name")]
+    pub(crate) name: Aid,
+    /// The domain that it belongs to.
+    #[cbor(n(1), with = "name")]
+    pub(crate) domain: Aid,
     #[n(2)]
-    pub(crate) activated: u16,
+    pub(crate) selectable: bool,
     #[n(3)]
-    pub(crate) memory: PurseMemory,
+    pub(crate) locked: bool,
+    /// When it was activated, as a count; 0: it is not.
+    #[n(4)]
+    pub(crate) activated: u32,
+    #[cbor(n(5), with = "purse")]
+    pub(crate) purse: Purse,
+}
+
+/// What the element forgets without power.
+#[derive(Default)]
+pub(crate) struct Session {
+    pub(crate) selected: Selected,
+    pub(crate) channel: CardChannel,
+    pub(crate) personalizing: Option<Personalizing>,
+    /// Rows of the last GET STATUS that are still to be given.
+    pub(crate) rows: Vec<Vec<u8>>,
+}
+
+/// Which application takes the next command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Selected {
+    #[default]
+    Issuer,
+    Domain(Aid),
+    Registry,
+    Purse(Aid),
+}
+
+/// INSTALL for personalization has opened a purse.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Personalizing {
+    pub(crate) purse: Aid,
+    /// The number that the next STORE DATA must have.
+    pub(crate) next: u8,
 }
 
 impl Birth {
     pub(crate) fn new(serial: [u8; 8], facts: &ElementFacts) -> Self {
-        let name = |aid: &model::registry::Aid| aid.as_bytes().to_vec();
         Birth {
             serial,
-            isd: name(&facts.isd_aid),
-            ssd_package: name(&facts.ssd_package),
-            ssd_module: name(&facts.ssd_module),
-            purse_package: name(&facts.purse_package),
-            purse_module: name(&facts.purse_module),
+            isd: parsed(&facts.isd_aid),
+            ssd_package: parsed(&facts.ssd_package),
+            ssd_module: parsed(&facts.ssd_module),
+            purse_package: parsed(&facts.purse_package),
+            purse_module: parsed(&facts.purse_module),
             has_crs: facts.crs,
             free_bytes: facts.free_bytes,
+            longest: facts.max_apdu,
         }
     }
 
@@ -111,33 +165,112 @@ impl Birth {
     }
 }
 
-impl ElementMemory {
-    /// Bytes taken by domains and purses: figures of the size of real applets' data.
+impl Element {
+    /// Bytes taken by domains and purses.
     pub(crate) fn used_bytes(&self) -> u32 {
-        let (domains, purses) = (self.domains.len(), self.purses.len());
-        let bytes = domains.saturating_mul(2048).saturating_add(purses.saturating_mul(6144));
-        u32::try_from(bytes).unwrap_or(u32::MAX)
+        let of = |count: usize, bytes: u32| u32::try_from(count).unwrap_or(u32::MAX).saturating_mul(bytes);
+        of(self.domains.len(), DOMAIN_BYTES).saturating_add(of(self.purses.len(), PURSE_BYTES))
     }
 
-    pub(crate) fn domain(&self, name: &[u8]) -> Option<usize> {
-        self.domains.iter().position(|domain| domain.name == name)
+    pub(crate) fn domain(&self, name: &Aid) -> Option<&Domain> {
+        self.domains.iter().find(|domain| domain.name == *name)
     }
 
-    pub(crate) fn purse(&self, name: &[u8]) -> Option<usize> {
-        self.purses.iter().position(|purse| purse.name == name)
+    pub(crate) fn domain_mut(&mut self, name: &Aid) -> Option<&mut Domain> {
+        self.domains.iter_mut().find(|domain| domain.name == *name)
     }
 
-    /// The purse that a SELECT by `name` reaches: of that very name, or the last activated one whose name begins so.
-    pub(crate) fn purse_for(&self, name: &[u8]) -> Option<usize> {
-        let named = self.purse(name);
-        let seen =
-            |slot: &PurseSlot| (slot.activated > 0 || !self.birth.has_crs) && slot.name.starts_with(name);
-        let shown = self.purses.iter().enumerate().filter(|(_, slot)| seen(slot));
-        named.or_else(|| shown.max_by_key(|(_, slot)| slot.activated).map(|(index, _)| index))
+    pub(crate) fn instance(&self, name: &Aid) -> Option<&Instance> {
+        self.purses.iter().find(|instance| instance.name == *name)
+    }
+
+    pub(crate) fn instance_mut(&mut self, name: &Aid) -> Option<&mut Instance> {
+        self.purses.iter_mut().find(|instance| instance.name == *name)
+    }
+
+    /// The name is that of something on the element.
+    pub(crate) fn is_taken(&self, name: &Aid) -> bool {
+        let Birth { isd, ssd_package, purse_package, .. } = &self.birth;
+        [isd, ssd_package, purse_package, &Aid::CONTACTLESS_REGISTRY].contains(&name)
+            || self.domain(name).is_some()
+            || self.instance(name).is_some()
+    }
+
+    /// The contactless registry has changed; whoever polls its counter looks again.
+    pub(crate) fn registry_changed(&mut self) {
+        self.updates = self.updates.wrapping_add(1);
     }
 }
 
-/// An AID out of memory; nothing else is ever put there.
-pub(crate) fn aid(name: &[u8]) -> Aid {
-    Aid::new(name).unwrap_or(Aid::ISSUER_DOMAIN)
+impl Domain {
+    pub(crate) fn life_cycle(&self) -> LifeCycle {
+        let state = match (&self.own, self.selectable) {
+            (Some(_), _) => LifeCycle::PERSONALIZED,
+            (None, true) => LifeCycle::SELECTABLE,
+            (None, false) => LifeCycle::INSTALLED,
+        };
+        if self.locked { state.locked() } else { state }
+    }
+
+    pub(crate) fn privileges(&self) -> Privileges {
+        if self.manages {
+            Privileges::of(&[Privilege::SecurityDomain, Privilege::AuthorizedManagement])
+        } else {
+            Privileges::of(&[Privilege::SecurityDomain])
+        }
+    }
+}
+
+impl Instance {
+    pub(crate) fn life_cycle(&self) -> LifeCycle {
+        let state = match (self.purse.is_personalised(), self.selectable) {
+            (_, false) => LifeCycle::INSTALLED,
+            (true, true) => LifeCycle::PERSONALIZED,
+            (false, true) => LifeCycle::SELECTABLE,
+        };
+        if self.locked { state.locked() } else { state }
+    }
+}
+
+/// An AID of the registry, which allows the same lengths and no others.
+fn parsed(aid: &registry::Aid) -> Aid {
+    Aid::new(aid.as_bytes()).unwrap_or(Aid::ISSUER_DOMAIN)
+}
+
+/// [`Aid`] as bytes.
+mod name {
+    use minicbor::decode::{Decoder, Error};
+    use minicbor::encode::{self, Encoder, Write};
+    use smartcard::gp::Aid;
+
+    pub(super) fn encode<C, W: Write>(
+        name: &Aid,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        e.bytes(name.as_bytes()).map(|_| ())
+    }
+
+    pub(super) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Aid, Error> {
+        Aid::new(d.bytes()?).ok_or_else(|| Error::message("an AID has 5 to 16 bytes"))
+    }
+}
+
+/// A purse as its memory.
+pub(crate) mod purse {
+    use card::{Purse, PurseMemory};
+    use minicbor::decode::{Decoder, Error};
+    use minicbor::encode::{self, Encoder, Write};
+
+    pub(crate) fn encode<C, W: Write>(
+        purse: &Purse,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        e.encode(purse.memory()).map(|_| ())
+    }
+
+    pub(crate) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Purse, Error> {
+        d.decode::<PurseMemory>().map(Purse::with_memory)
+    }
 }

@@ -1,11 +1,12 @@
 //! The personalisation bureau (个人化中心): makes a blank plastic card a city card.
 //!
 //! Standard: STORE DATA over SCP02 under the transport keys (globalplatform.md sections 1.2 and 1.5).
+//! Invariant: the card's own keys leave the key service enciphered for this one session.
 
 use card::Personalisation;
 use keys::{CardRef, ChannelFacts, ChannelOwner, KeyError, KeyService};
 use model::Entropy;
-use smartcard::gp::{Level, StoreData};
+use smartcard::gp::{InitializeUpdate, Level, StoreData};
 use smartcard::scp02::{Opening, WrongCryptogram};
 use smartcard::{Apdu, Channel, ChannelError, Command, Status};
 
@@ -21,6 +22,12 @@ pub enum PersonaliseError {
     /// The blank is not under our transport keys.
     #[error("not a blank card of ours: {0}")]
     NotOurs(#[from] WrongCryptogram),
+    /// The answer to INITIALIZE UPDATE is not that of SCP02.
+    #[error("INITIALIZE UPDATE: the answer is not that of a blank card of ours")]
+    Foreign,
+    /// More than STORE DATA can number.
+    #[error("STORE DATA: more than 256 blocks for one card")]
+    TooMuch,
     /// The card refused a step.
     #[error("{step}: the card answered {status}")]
     Refused {
@@ -34,7 +41,8 @@ pub enum PersonaliseError {
 /// Writes `plan` and the card's own keys into a blank card.
 ///
 /// # Errors
-/// [`PersonaliseError`]; the card is then as blank as before, and the call may be repeated.
+/// [`PersonaliseError`]. The card is then as blank as before, and the call may be repeated; only if an answer was
+/// lost ([`PersonaliseError::Channel`]) it may be a card already, and is to be read first.
 pub fn personalise(
     card: &mut dyn Channel,
     card_ref: &CardRef,
@@ -47,15 +55,14 @@ pub fn personalise(
     card.reset()?;
     let opening = Opening::new(0, challenge);
     let answer = good(card, &opening.command().to_apdu(), "INITIALIZE UPDATE")?;
-    let answer = smartcard::gp::InitializeUpdate::parse_response(&answer)
-        .ok_or(PersonaliseError::Refused { step: "INITIALIZE UPDATE", status: Status::WRONG_DATA })?;
+    let answer = InitializeUpdate::parse_response(&answer).ok_or(PersonaliseError::Foreign)?;
     let facts = ChannelFacts { diversification: answer.diversification, sequence: answer.sequence };
     let channel = keys.open_channel(&ChannelOwner::Transport, &facts)?;
     let (authenticate, mut session) = opening.authenticate(&answer, channel, Level::MacAndEncryption)?;
     good(card, &authenticate, "EXTERNAL AUTHENTICATE")?;
     let wrapped = keys.wrap_card_keys(card_ref, session.keys())?;
-    let blocks = StoreData::series(plan.store_data(&wrapped), true).unwrap_or_default();
-    for block in blocks {
+    let blocks = StoreData::series(plan.store_data(&wrapped), true).ok_or(PersonaliseError::TooMuch)?;
+    for block in &blocks {
         good(card, &session.wrap(&block.to_apdu()), "STORE DATA")?;
     }
     Ok(())

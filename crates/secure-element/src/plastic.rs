@@ -2,11 +2,12 @@
 //!
 //! Standard: the same personalisation as over the air, STORE DATA over SCP02 under the factory's transport keys
 //! (globalplatform.md sections 1.2 and 1.5); afterwards the chip answers as card.md section 1 says.
-//! Invariant: once personalised, the chip is a card and nothing else, for ever.
+//! Invariant: once personalised, the chip is a card and nothing else, for ever: the transport keys leave its memory
+//! in the same step in which the card's own keys enter it.
 
 use std::io;
 
-use card::{Purse, PurseMemory};
+use card::Purse;
 use keys::StaticKeys;
 use minicbor::{Decode, Encode};
 use model::Entropy;
@@ -14,144 +15,173 @@ use smartcard::gp::{ExternalAuthenticate, InitializeUpdate, StoreData};
 use smartcard::scp02::{CardChannel, KeySet};
 use smartcard::{Apdu, Channel, ChannelError, Command, Response, Status};
 
+use crate::chip::{Chip, System};
+use crate::memory::purse;
 use crate::store::Store;
 
-/// What the chip keeps without power.
-#[derive(Clone, Encode, Decode)]
+/// A plastic card.
+pub struct PlasticCard(Chip<Plastic>);
+
+/// Version of the transport keys.
+const TRANSPORT_VERSION: u8 = 1;
+
+#[derive(Encode, Decode)]
 #[cbor(map)]
-struct PlasticMemory {
+struct Plastic {
     /// The factory's keys; gone once the card is personalised.
     #[n(0)]
     transport: Option<StaticKeys>,
+    /// Their sequence counter.
     #[n(1)]
     sequence: u16,
-    #[n(2)]
-    purse: PurseMemory,
+    #[cbor(n(2), with = "purse")]
+    purse: Purse,
+    #[cbor(skip)]
+    bureau: Bureau,
 }
 
-/// A plastic card.
-pub struct PlasticCard {
-    memory: PlasticMemory,
-    purse: Purse,
+/// What a blank card forgets without power.
+#[derive(Default)]
+struct Bureau {
     channel: CardChannel,
-    entropy: Box<dyn Entropy + Send>,
-    store: Box<dyn Store>,
-    saved: Vec<u8>,
+    /// The number that the next STORE DATA must have.
+    next: u8,
 }
 
 impl PlasticCard {
     /// A blank card from the factory.
     ///
     /// # Errors
-    /// The store takes nothing.
+    /// The store takes nothing, or holds a chip's memory already.
     pub fn blank(
         transport: StaticKeys,
         store: Box<dyn Store>,
         entropy: Box<dyn Entropy + Send>,
     ) -> io::Result<Self> {
-        let purse = Purse::blank();
-        let memory = PlasticMemory { transport: Some(transport), sequence: 0, purse: purse.memory().clone() };
-        let channel = CardChannel::new();
-        let mut card = PlasticCard { memory, purse, channel, entropy, store, saved: Vec::new() };
-        card.save()?;
-        Ok(card)
+        let plastic = Plastic {
+            transport: Some(transport),
+            sequence: 0,
+            purse: Purse::blank(),
+            bureau: Bureau::default(),
+        };
+        Chip::new(plastic, store, entropy).map(PlasticCard)
     }
 
     /// The card whose memory is in `store`; `None` if the store is empty.
     ///
     /// # Errors
     /// The store cannot be read, or holds something else.
-    pub fn open(mut store: Box<dyn Store>, entropy: Box<dyn Entropy + Send>) -> io::Result<Option<Self>> {
-        let Some(saved) = store.load()? else { return Ok(None) };
-        let memory = restored(&saved)?;
-        let purse = Purse::with_memory(memory.purse.clone());
-        Ok(Some(PlasticCard { memory, purse, channel: CardChannel::new(), entropy, store, saved }))
+    pub fn open(store: Box<dyn Store>, entropy: Box<dyn Entropy + Send>) -> io::Result<Option<Self>> {
+        Ok(Chip::open(store, entropy)?.map(PlasticCard))
     }
 
-    fn save(&mut self) -> io::Result<()> {
-        if self.memory.purse != *self.purse.memory() {
-            self.memory.purse = self.purse.memory().clone();
-        }
-        let bytes = minicbor::to_vec(&self.memory).map_err(io::Error::other)?;
-        if bytes != self.saved {
-            self.store.save(&bytes)?;
-            self.saved = bytes;
-        }
-        Ok(())
+    /// Whether the blank has become a card.
+    #[must_use]
+    pub fn is_personalised(&self) -> bool {
+        self.0.system().purse.is_personalised()
     }
-
-    fn process(&mut self, apdu: &Apdu) -> Response {
-        let Some(transport) = self.memory.transport.clone() else {
-            return self.purse.process(apdu, self.entropy.as_mut());
-        };
-        match (apdu.cla, apdu.ins) {
-            (0x80, 0x50) if apdu.data.len() == 8 => self.initialize_update(apdu, &transport),
-            (0x84, 0x82) => self.external_authenticate(apdu),
-            (0x84, 0xE2) => self.store_data(apdu),
-            _ => return self.purse.process(apdu, self.entropy.as_mut()),
-        }
-        .unwrap_or_else(Response::status)
-    }
-
-    fn initialize_update(&mut self, apdu: &Apdu, transport: &StaticKeys) -> Result<Response, Status> {
-        let command = InitializeUpdate::from_apdu(apdu)?;
-        let mut challenge = [0; 6];
-        self.entropy.fill(&mut challenge);
-        let set =
-            KeySet { diversification: [0; 10], version: 1, sequence: self.memory.sequence, keys: transport };
-        Ok(Response::ok(self.channel.initialize_update(&command, &set, challenge).to_bytes()))
-    }
-
-    fn external_authenticate(&mut self, apdu: &Apdu) -> Result<Response, Status> {
-        let command = ExternalAuthenticate::from_apdu(apdu)?;
-        self.channel.external_authenticate(&command, &mut self.memory.sequence).map(|()| Response::ok([]))
-    }
-
-    fn store_data(&mut self, apdu: &Apdu) -> Result<Response, Status> {
-        let plain = self.channel.unwrap(apdu)?;
-        let StoreData { last, block, .. } = StoreData::from_apdu(&plain)?;
-        let (_, keys) = self.channel.session().ok_or(Status::SECURITY_NOT_SATISFIED)?;
-        self.purse.store_data(&block, last, keys)?;
-        if self.purse.is_personalised() {
-            self.memory.transport = None;
-            self.channel.close();
-        }
-        Ok(Response::ok([]))
-    }
-}
-
-fn restored(saved: &[u8]) -> io::Result<PlasticMemory> {
-    minicbor::decode(saved).map_err(|error| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("not a plastic card's memory: {error}"))
-    })
 }
 
 impl Channel for PlasticCard {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
-        let Ok(apdu) = Apdu::parse(command) else {
-            return Ok(Response::from(Status::WRONG_LENGTH).to_bytes());
-        };
-        let response = self.process(&apdu);
-        if self.save().is_ok() {
-            return Ok(response.to_bytes());
-        }
-        if let Ok(memory) = restored(&self.saved) {
-            self.purse = Purse::with_memory(memory.purse.clone());
-            self.memory = memory;
-        }
-        self.channel.close();
-        Ok(Response::from(Status::MEMORY_FAILURE).to_bytes())
+        self.0.transmit(command)
     }
 
     fn reset(&mut self) -> Result<(), ChannelError> {
-        self.channel.close();
-        self.purse.reset();
-        Ok(())
+        self.0.reset()
     }
 }
 
 impl std::fmt::Debug for PlasticCard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PlasticCard")
+        f.write_str(if self.is_personalised() { "PlasticCard" } else { "PlasticCard(blank)" })
+    }
+}
+
+impl System for Plastic {
+    const KIND: &'static str = "plastic card";
+
+    fn process(&mut self, apdu: &Apdu, entropy: &mut dyn Entropy) -> Response {
+        let Some(transport) = self.transport.clone() else { return self.card(apdu, entropy) };
+        let answer = match (apdu.cla, apdu.ins) {
+            (0x00, 0xA4) => {
+                self.power_off();
+                return self.purse.process(apdu, entropy);
+            }
+            (0x80, 0x50) => self.initialize_update(apdu, &transport, entropy),
+            (0x84, 0x82) => self.external_authenticate(apdu),
+            _ => match self.bureau.channel.unwrap(apdu) {
+                Ok(plain) if (plain.cla, plain.ins) == (0x80, 0xE2) => self.store_data(&plain),
+                Ok(plain) => return self.purse.process(&plain, entropy),
+                Err(status) => Err(status),
+            },
+        };
+        answer.unwrap_or_else(Response::status)
+    }
+
+    fn power_off(&mut self) {
+        self.bureau = Bureau::default();
+        self.purse.reset();
+    }
+}
+
+impl Plastic {
+    /// A card now. Who wants to personalise it is told that it is too late; the purse has instruction `50` of its own.
+    fn card(&mut self, apdu: &Apdu, entropy: &mut dyn Entropy) -> Response {
+        let answer = self.purse.process(apdu, entropy);
+        if InitializeUpdate::from_apdu(apdu).is_ok() {
+            return Status::CONDITIONS_NOT_SATISFIED.into();
+        }
+        answer
+    }
+
+    fn initialize_update(
+        &mut self,
+        apdu: &Apdu,
+        transport: &StaticKeys,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Response, Status> {
+        let command = InitializeUpdate::from_apdu(apdu)?;
+        if ![0, TRANSPORT_VERSION].contains(&command.key_version) {
+            return Err(Status::NOT_FOUND);
+        }
+        self.power_off();
+        let mut challenge = [0; 6];
+        entropy.fill(&mut challenge);
+        let set = KeySet {
+            diversification: [0; 10],
+            version: TRANSPORT_VERSION,
+            sequence: self.sequence,
+            keys: transport,
+        };
+        Ok(Response::ok(self.bureau.channel.initialize_update(&command, &set, challenge).to_bytes()))
+    }
+
+    fn external_authenticate(&mut self, apdu: &Apdu) -> Result<Response, Status> {
+        let command = ExternalAuthenticate::from_apdu(apdu)?;
+        self.bureau.channel.external_authenticate(&command, &mut self.sequence).map(|()| Response::ok([]))
+    }
+
+    /// A block that is refused ends the attempt: it begins again with INITIALIZE UPDATE.
+    fn store_data(&mut self, plain: &Apdu) -> Result<Response, Status> {
+        let stored = self.store_block(plain);
+        if stored.is_err() || self.purse.is_personalised() {
+            self.power_off();
+        }
+        stored.map(|()| Response::ok([]))
+    }
+
+    fn store_block(&mut self, plain: &Apdu) -> Result<(), Status> {
+        let (_, keys) = self.bureau.channel.session().ok_or(Status::SECURITY_NOT_SATISFIED)?;
+        let StoreData { number, last, block, .. } = StoreData::from_apdu(plain)?;
+        if number != self.bureau.next {
+            return Err(Status::WRONG_P1P2);
+        }
+        self.purse.store_data(&block, last, keys)?;
+        self.bureau.next = number.wrapping_add(1);
+        if self.purse.is_personalised() {
+            self.transport = None;
+        }
+        Ok(())
     }
 }

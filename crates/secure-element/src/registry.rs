@@ -1,48 +1,49 @@
 //! The contactless registry service (CRS, 非接触注册服务): which card readers see.
 //!
 //! Standard: GlobalPlatform Amendment C, GET DATA, GET STATUS and SET STATUS of the CRS (globalplatform.md section 2).
-//! Invariant: a reader that selects by the cards' common name meets the card that was activated last.
+//! Invariant: a reader that selects by the cards' common name meets the card that was activated last; only a
+//! personalised card that is not locked can be active.
 
 use smartcard::gp::crs::{Activation, Availability, CrsInfo, Failures, GetActivation, SetActivation};
-use smartcard::gp::{Aid, LifeCycle};
+use smartcard::gp::{Aid, GetData};
 use smartcard::{Apdu, Command, Response, Status, tlv};
 
-use crate::element::SoftwareElement;
-use crate::memory::{PurseSlot, aid};
+use crate::memory::{Element, Instance};
 
-impl SoftwareElement {
+/// Tag of what the service says of itself.
+const INFO: u16 = 0x00A5;
+
+impl Element {
     pub(crate) fn registry_info(&self) -> Vec<u8> {
-        CrsInfo { version: [1, 0], update_counter: self.memory.activations }.to_bytes()
+        CrsInfo { version: [1, 0], update_counter: self.updates }.to_bytes()
     }
 
     pub(crate) fn registry(&mut self, apdu: &Apdu) -> Result<Response, Status> {
         match (apdu.cla, apdu.ins) {
-            (0x80, 0xCA) if (apdu.p1, apdu.p2) == (0x00, 0xA5) => {
-                Ok(Response::ok(tlv::object(0xA5, &self.registry_info())))
+            (0x80, 0xCA) if GetData::from_apdu(apdu)?.tag == INFO => {
+                Ok(Response::ok(tlv::object(u32::from(INFO), &self.registry_info())))
             }
+            (0x80, 0xCA) => Err(Status::NOT_FOUND),
             (0x80, 0xF2) => self.activations(apdu),
             (0x80, 0xF0) => self.set_activation(apdu),
-            (0x80, _) => Err(Status::WRONG_INS),
+            (0x00 | 0x80, _) => Err(Status::WRONG_INS),
             _ => Err(Status::WRONG_CLA),
         }
     }
 
-    fn activations(&self, apdu: &Apdu) -> Result<Response, Status> {
-        let GetActivation { name, .. } = GetActivation::from_apdu(apdu)?;
-        let found = self.memory.purses.iter().filter(|slot| slot.name.starts_with(&name));
-        let rows: Vec<u8> = found.flat_map(|slot| shown(slot).to_bytes()).collect();
-        if rows.is_empty() { Err(Status::NOT_FOUND) } else { Ok(Response::ok(rows)) }
+    fn activations(&mut self, apdu: &Apdu) -> Result<Response, Status> {
+        let GetActivation { name, next } = GetActivation::from_apdu(apdu)?;
+        if !next {
+            let found = self.purses.iter().filter(|instance| instance.name.answers_to(&name));
+            self.session.rows = found.map(|instance| shown(instance).to_bytes()).collect();
+        }
+        self.rows(next)
     }
 
     /// Each name on its own; those that cannot be switched are listed with `6320`.
     fn set_activation(&mut self, apdu: &Apdu) -> Result<Response, Status> {
         let SetActivation { active, aids } = SetActivation::from_apdu(apdu)?;
-        let mut failed: Vec<Aid> = Vec::new();
-        for name in aids {
-            if self.switch(&name, active).is_none() {
-                failed.push(name);
-            }
-        }
+        let failed: Vec<Aid> = aids.into_iter().filter(|name| self.switch(name, active).is_none()).collect();
         if failed.is_empty() {
             return Ok(Response::ok([]));
         }
@@ -50,21 +51,46 @@ impl SoftwareElement {
         Ok(Response { data, status: Status::SOME_FAILED })
     }
 
-    /// `None` if there is no such card, or it is no card yet.
+    /// `None` if there is no such card, or it cannot be active.
     fn switch(&mut self, name: &Aid, active: bool) -> Option<()> {
-        let index = self.memory.purse(name.as_bytes())?;
-        self.purses.get(index).filter(|purse| purse.is_personalised() || !active)?;
-        let next = self.memory.activations.checked_add(1)?;
-        let slot = self.memory.purses.get_mut(index)?;
-        if active != (slot.activated > 0) || active {
-            self.memory.activations = next;
-            slot.activated = if active { next } else { 0 };
+        let next = self.activations.checked_add(1)?;
+        let instance = self.instance_mut(name)?;
+        if active {
+            let able = instance.purse.is_personalised() && instance.selectable && !instance.locked;
+            able.then_some(())?;
+            instance.activated = next;
+            self.activations = next;
+        } else if instance.activated == 0 {
+            return Some(());
+        } else {
+            instance.activated = 0;
         }
+        self.registry_changed();
         Some(())
+    }
+
+    /// As many rows of a GET STATUS as an answer holds; `6310` says that more follow.
+    pub(crate) fn rows(&mut self, next: bool) -> Result<Response, Status> {
+        let nothing = if next { Status::CONDITIONS_NOT_SATISFIED } else { Status::NOT_FOUND };
+        let mut data = Vec::new();
+        let mut rest = std::mem::take(&mut self.session.rows).into_iter().peekable();
+        while let Some(row) = rest.next_if(|row| data.len().saturating_add(row.len()) <= 256) {
+            data.extend(row);
+        }
+        self.session.rows = rest.collect();
+        match (data.is_empty(), self.session.rows.is_empty()) {
+            (true, _) => Err(nothing),
+            (false, true) => Ok(Response::ok(data)),
+            (false, false) => Ok(Response { data, status: Status::MORE_DATA }),
+        }
     }
 }
 
-fn shown(slot: &PurseSlot) -> Activation {
-    let availability = if slot.activated > 0 { Availability::Activated } else { Availability::Deactivated };
-    Activation { aid: aid(&slot.name), life_cycle: LifeCycle::SELECTABLE, availability }
+fn shown(instance: &Instance) -> Activation {
+    let availability = if instance.activated > 0 && !instance.locked {
+        Availability::Activated
+    } else {
+        Availability::Deactivated
+    };
+    Activation { aid: instance.name, life_cycle: instance.life_cycle(), availability }
 }

@@ -19,8 +19,13 @@ pub trait Store: Send {
     /// Replaces what is saved, in one atomic step, durably.
     ///
     /// # Errors
-    /// I/O; what was saved before is then still there.
+    /// I/O. What is there is then what was saved before or, if only the last step failed, these bytes, whole.
     fn save(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Where that is, for messages.
+    fn place(&self) -> String {
+        "memory".to_owned()
+    }
 }
 
 /// Memory that lives as long as the process; clones share it, as a chip is the same chip after a reset.
@@ -58,6 +63,21 @@ impl FileStore {
         self.path.with_file_name(name)
     }
 
+    fn replace(&self, bytes: &[u8]) -> io::Result<()> {
+        let neighbour = self.neighbour();
+        let mut file = File::create(&neighbour)?;
+        file.write_all(MAGIC)?;
+        file.write_all(&crc32fast::hash(bytes).to_be_bytes())?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&neighbour, &self.path)?;
+        sync_folder(&self.path)
+    }
+
+    fn named(&self, error: &io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("{}: {error}", self.path.display()))
+    }
+
     fn bad(&self, what: &str) -> io::Error {
         io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", self.path.display()))
     }
@@ -83,14 +103,11 @@ impl Store for FileStore {
     }
 
     fn save(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let neighbour = self.neighbour();
-        let mut file = File::create(&neighbour)?;
-        file.write_all(MAGIC)?;
-        file.write_all(&crc32fast::hash(bytes).to_be_bytes())?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&neighbour, &self.path)?;
-        sync_folder(&self.path)
+        self.replace(bytes).map_err(|error| self.named(&error))
+    }
+
+    fn place(&self) -> String {
+        self.path.display().to_string()
     }
 }
 

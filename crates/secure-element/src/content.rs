@@ -1,0 +1,254 @@
+//! Content management (卡内容管理): what comes onto an element, who owns it, and how it leaves.
+//!
+//! Standard: GlobalPlatform INSTALL, STORE DATA, DELETE, PUT KEY, SET STATUS (globalplatform.md sections 1.5 and 1.6).
+//! Invariant: a purse is made, personalised and handed over by the domain that owns it; the issuer's domain may
+//! also lock and delete it. Called only inside an authenticated channel.
+//!
+//! Choices where the standard leaves them: a domain that still owns something is not deleted, also not together
+//! with what it owns; key sets are replaced, never added; the packages of the element cannot be deleted.
+
+use card::Purse;
+use keys::StaticKeys;
+use smartcard::gp::{
+    Aid, Delete, Install, InstallApplication, LifeCycle, Privilege, PutKey, SetStatus, StatusScope, StoreData,
+};
+use smartcard::{Apdu, Command, Response, Status};
+
+use crate::memory::{
+    DOMAIN_BYTES, Domain, DomainKeys, Element, Instance, PURSE_BYTES, Personalizing, Selected,
+};
+
+/// The answer to a command that changes the content: no receipt follows.
+fn no_receipt() -> Response {
+    Response::ok([0x00])
+}
+
+impl Element {
+    pub(crate) fn install(&mut self, apdu: &Apdu) -> Result<Response, Status> {
+        match Install::from_apdu(apdu)? {
+            Install::Application(made) => {
+                let kind = (made.load_file, made.module);
+                if kind == (self.birth.ssd_package, self.birth.ssd_module) {
+                    self.install_domain(&made)?;
+                } else if kind == (self.birth.purse_package, self.birth.purse_module) {
+                    self.install_purse(&made)?;
+                } else {
+                    return Err(Status::NOT_FOUND);
+                }
+            }
+            Install::MakeSelectable { instance, .. } => self.make_selectable(&instance)?,
+            Install::Extradite { domain, application } => self.extradite(&domain, &application)?,
+            Install::Personalize { target } => self.open_for_personalization(&target)?,
+        }
+        Ok(no_receipt())
+    }
+
+    /// Only the issuer makes domains.
+    fn install_domain(&mut self, made: &InstallApplication) -> Result<(), Status> {
+        if self.session.selected != Selected::Issuer {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        }
+        if !made.privileges.has(Privilege::SecurityDomain) {
+            return Err(Status::WRONG_DATA);
+        }
+        self.check_new(&made.instance, DOMAIN_BYTES)?;
+        self.domains.push(Domain {
+            name: made.instance,
+            manages: made.privileges.has(Privilege::AuthorizedManagement),
+            own: None,
+            selectable: made.selectable,
+            locked: false,
+        });
+        Ok(())
+    }
+
+    /// The issuer makes purses, and a domain of its own keys that has the right.
+    fn install_purse(&mut self, made: &InstallApplication) -> Result<(), Status> {
+        if made.privileges.has(Privilege::SecurityDomain) {
+            return Err(Status::WRONG_DATA);
+        }
+        let domain = self.manager()?;
+        self.check_new(&made.instance, PURSE_BYTES)?;
+        self.purses.push(Instance {
+            name: made.instance,
+            domain,
+            selectable: made.selectable,
+            locked: false,
+            activated: 0,
+            purse: Purse::blank(),
+        });
+        self.registry_changed();
+        Ok(())
+    }
+
+    /// The selected domain, if it may manage content.
+    fn manager(&self) -> Result<Aid, Status> {
+        match self.session.selected {
+            Selected::Domain(name) => {
+                let domain = self.domain(&name).filter(|domain| domain.manages && domain.own.is_some());
+                domain.map(|domain| domain.name).ok_or(Status::CONDITIONS_NOT_SATISFIED)
+            }
+            _ => Ok(self.birth.isd),
+        }
+    }
+
+    /// The name is free and there is room.
+    fn check_new(&self, name: &Aid, bytes: u32) -> Result<(), Status> {
+        if self.is_taken(name) {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        }
+        let wanted = self.used_bytes().saturating_add(bytes);
+        if wanted > self.birth.free_bytes { Err(Status::NO_ROOM) } else { Ok(()) }
+    }
+
+    /// The purse, if it belongs to the selected domain.
+    fn own_purse(&mut self, name: &Aid) -> Result<&mut Instance, Status> {
+        let owner = match self.session.selected {
+            Selected::Domain(domain) => domain,
+            _ => self.birth.isd,
+        };
+        let instance = self.instance_mut(name).ok_or(Status::NOT_FOUND)?;
+        if instance.domain == owner { Ok(instance) } else { Err(Status::CONDITIONS_NOT_SATISFIED) }
+    }
+
+    /// The purse, if the selected domain owns it or is the issuer's.
+    fn governed_purse(&mut self, name: &Aid) -> Result<&mut Instance, Status> {
+        match self.session.selected {
+            Selected::Domain(_) => self.own_purse(name),
+            _ => self.instance_mut(name).ok_or(Status::NOT_FOUND),
+        }
+    }
+
+    fn make_selectable(&mut self, name: &Aid) -> Result<(), Status> {
+        let issuer = self.session.selected == Selected::Issuer;
+        let selectable = match self.domain_mut(name) {
+            Some(domain) if issuer => &mut domain.selectable,
+            Some(_) => return Err(Status::CONDITIONS_NOT_SATISFIED),
+            None => &mut self.own_purse(name)?.selectable,
+        };
+        if *selectable {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        }
+        *selectable = true;
+        self.registry_changed();
+        Ok(())
+    }
+
+    fn extradite(&mut self, domain: &Aid, application: &Aid) -> Result<(), Status> {
+        if *domain != self.birth.isd && self.domain(domain).is_none() {
+            return Err(Status::NOT_FOUND);
+        }
+        self.own_purse(application)?.domain = *domain;
+        self.session.personalizing = None;
+        Ok(())
+    }
+
+    fn open_for_personalization(&mut self, target: &Aid) -> Result<(), Status> {
+        self.session.personalizing = None;
+        let instance = self.own_purse(target)?;
+        if instance.purse.is_personalised() || !instance.selectable || instance.locked {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        }
+        instance.purse.reset(); // blocks of an attempt that broke off are gone
+        self.session.personalizing = Some(Personalizing { purse: *target, next: 0 });
+        Ok(())
+    }
+
+    /// Hands a block to the purse. A block that is refused ends the personalisation, and so does the last one.
+    pub(crate) fn store_data(&mut self, apdu: &Apdu) -> Result<Response, Status> {
+        let Personalizing { purse, next } =
+            self.session.personalizing.take().ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
+        let StoreData { number, last, block, .. } = StoreData::from_apdu(apdu)?;
+        if number != next {
+            return Err(Status::WRONG_P1P2);
+        }
+        let (_, keys) = self.session.channel.session().ok_or(Status::SECURITY_NOT_SATISFIED)?;
+        let instance = self.purses.iter_mut().find(|instance| instance.name == purse);
+        instance.ok_or(Status::NOT_FOUND)?.purse.store_data(&block, last, keys)?;
+        if !last {
+            self.session.personalizing = Some(Personalizing { purse, next: next.wrapping_add(1) });
+        }
+        Ok(Response::ok([]))
+    }
+
+    pub(crate) fn delete(&mut self, apdu: &Apdu) -> Result<Response, Status> {
+        let Delete { aid: name, .. } = Delete::from_apdu(apdu)?;
+        if self.domain(&name).is_some() {
+            let owns = self.purses.iter().any(|instance| instance.domain == name);
+            if self.session.selected != Selected::Issuer || owns {
+                return Err(Status::CONDITIONS_NOT_SATISFIED);
+            }
+            self.domains.retain(|domain| domain.name != name);
+            return Ok(no_receipt());
+        }
+        if self.instance(&name).is_none() && self.is_taken(&name) {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        }
+        self.governed_purse(&name)?;
+        self.purses.retain(|instance| instance.name != name);
+        self.session.personalizing = None;
+        self.registry_changed();
+        Ok(no_receipt())
+    }
+
+    /// Keys of a domain of ours: all three together, each with its right check value.
+    pub(crate) fn put_key(&mut self, apdu: &Apdu) -> Result<Response, Status> {
+        let command = PutKey::from_apdu(apdu)?;
+        let Selected::Domain(name) = self.session.selected else {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        };
+        let (_, channel) = self.session.channel.session().ok_or(Status::SECURITY_NOT_SATISFIED)?;
+        let keys = command.keys.iter().map(|key| channel.unwrap_key(&key.cipher, key.kcv));
+        let keys: Vec<_> = keys.collect::<Option<_>>().ok_or(Status::WRONG_DATA)?;
+        let [enc, mac, dek] = <[_; 3]>::try_from(keys).map_err(|_| Status::WRONG_DATA)?;
+        let domain = self.domain_mut(&name).ok_or(Status::NOT_FOUND)?;
+        let held = domain.own.as_ref().map_or(0, |own| own.version);
+        if command.first_key != 1 || (held == 0 && command.replaces != 0) {
+            return Err(Status::WRONG_DATA);
+        }
+        if command.replaces != held {
+            return Err(Status::NOT_FOUND);
+        }
+        let keys = StaticKeys::new(enc, mac, dek);
+        domain.own = Some(DomainKeys { keys, version: command.version, sequence: 0 });
+        Ok(Response::ok(command.expected_answer().to_bytes()))
+    }
+
+    /// Locks and unlocks. What would change nothing is refused.
+    pub(crate) fn set_status(&mut self, apdu: &Apdu) -> Result<Response, Status> {
+        let SetStatus { scope, state, aid } = SetStatus::from_apdu(apdu)?;
+        let issuer = self.session.selected == Selected::Issuer;
+        match (scope, aid) {
+            (StatusScope::Card, _) if issuer => {
+                let target = match state {
+                    LifeCycle::CARD_LOCKED => true,
+                    LifeCycle::SECURED => false,
+                    _ => return Err(Status::CONDITIONS_NOT_SATISFIED),
+                };
+                set(&mut self.locked, target)?;
+            }
+            (StatusScope::Application, Some(name)) if self.domain(&name).is_none() => {
+                set(&mut self.governed_purse(&name)?.locked, state.is_locked())?;
+            }
+            (StatusScope::Application | StatusScope::DomainAndApplications, Some(name)) if issuer => {
+                let domain = self.domain_mut(&name).ok_or(Status::NOT_FOUND)?;
+                set(&mut domain.locked, state.is_locked())?;
+                if scope == StatusScope::DomainAndApplications {
+                    let owned = self.purses.iter_mut().filter(|instance| instance.domain == name);
+                    owned.for_each(|instance| instance.locked = state.is_locked());
+                }
+            }
+            _ => return Err(Status::CONDITIONS_NOT_SATISFIED),
+        }
+        self.registry_changed();
+        Ok(Response::ok([]))
+    }
+}
+
+fn set(flag: &mut bool, target: bool) -> Result<(), Status> {
+    if *flag == target {
+        return Err(Status::CONDITIONS_NOT_SATISFIED);
+    }
+    *flag = target;
+    Ok(())
+}
