@@ -1,0 +1,8 @@
+//! The wallet against a scripted centre.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)] // helpers of tests
+
+mod app;
+mod orders;
+mod passengers;
+mod support;
