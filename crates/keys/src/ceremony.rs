@@ -191,6 +191,11 @@ mod tests {
         assert_eq!(Roots::ceremony(&[custodian(1)]).unwrap_err(), CeremonyError::TooFew(1));
         let twice = Roots::ceremony(&[custodian(1), custodian(1)]).unwrap_err();
         assert_eq!(twice, CeremonyError::Weak("internal-auth".into()));
+        // Halves that differ in parity bits alone are one DES key.
+        let parity = |at: usize| if at < 8 { 0x11 } else { 0x10 };
+        let sum = Component::from(std::array::from_fn(|at| 1 ^ at as u8 ^ parity(at)));
+        let almost = [&[sum], &custodian(2)[1..]].concat();
+        assert_eq!(Roots::ceremony(&[custodian(1), almost]).unwrap_err(), twice);
         let short = custodian(2)[1..].to_vec();
         let error = Roots::ceremony(&[custodian(1), short]).unwrap_err();
         assert!(

@@ -59,3 +59,27 @@ fn first_block(bytes: &[u8]) -> [u8; 8] {
     block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     block
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_is_80_and_zeros_of_at_most_a_block_or_nothing_opens() {
+        let key = Key16::new(*b"for tests only!!");
+        let opens = |block: &[u8]| line_decrypt(&key, &key.encrypt_ecb(block));
+        assert_eq!(opens(b"\x071234567"), Some(b"1234567".to_vec()), "full blocks need none");
+        assert_eq!(
+            opens(b"\x071234567\x80\0\0\0\0\0\0\0"),
+            Some(b"1234567".to_vec()),
+            "some hosts always pad"
+        );
+        assert_eq!(opens(b"\x0512345\x80\0"), Some(b"12345".to_vec()));
+        assert_eq!(opens(b"\x0512345\x81\0"), None);
+        assert_eq!(opens(b"\x0512345\x80\x01"), None);
+        assert_eq!(opens(b"\x0512345\0\0"), None);
+        assert_eq!(opens(b"\x0512345\x80\0\0\0\0\0\0\0\0\0"), None, "a whole block too many");
+        assert_eq!(opens(b"\x0812345\x80\0"), None, "longer than what came");
+        assert_eq!(opens(b""), None);
+    }
+}

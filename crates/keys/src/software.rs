@@ -239,6 +239,15 @@ mod tests {
     }
 
     #[test]
+    fn a_tap_of_a_key_that_is_not_held_is_refused_by_name_and_not_by_its_tac() {
+        let verify = |tap| SoftwareKeys::demo().verify_tap(&tap).unwrap_err();
+        let version = verify(TapRecord { key_version: 2, ..tap() });
+        assert_eq!(version, KeyError::UnknownVersion { version: 2, held: 1 });
+        assert_eq!(verify(TapRecord { algorithm: 4, ..tap() }), KeyError::UnknownAlgorithm(4));
+        assert_eq!(verify(TapRecord { kind: TxnType::Load, ..tap() }), KeyError::WrongType(2));
+    }
+
+    #[test]
     fn national_and_city_psams_meet_the_same_card() {
         let service = SoftwareKeys::demo();
         let national = service.psam_keys(PsamScope::National).unwrap();

@@ -267,8 +267,8 @@ mod tests {
         assert_eq!(with(4, &[9]), VaultError::Newer(9));
         assert_eq!(with(5, &[2]), VaultError::OtherLock("a key file"));
         assert_eq!(with(5, &[3]), VaultError::Refused, "no such lock");
-        assert_eq!(with(6, &[0xFF; 4]), VaultError::Cost, "4 TiB");
-        assert_eq!(with(10, &[0xFF; 4]), VaultError::Cost, "4 thousand million passes");
+        assert_eq!(with(6, &(MEMORY_MAX_KIB + 1).to_be_bytes()), VaultError::Cost, "more than 1 GiB");
+        assert_eq!(with(10, &(PASSES_MAX + 1).to_be_bytes()), VaultError::Cost, "more than 64 passes");
         assert_eq!(with(14, &[0]), VaultError::Cost, "no lane");
     }
 
