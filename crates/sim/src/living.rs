@@ -58,7 +58,9 @@ pub fn live(
             uploaded_at = now;
         }
     }
-    Ok(())
+    // What the readers still have goes up under the next number.
+    let now = clock.now();
+    upload::collect(&mut network, now.date(), now, file_number(now).saturating_add(1), false)
 }
 
 /// See [`SECONDS_PER_NUMBER`].

@@ -7,8 +7,8 @@ use model::registry::Operator;
 use model::{CardTime, Label, PsamId, TerminalId};
 use smartcard::Channel;
 use terminal::{
-    AcceptanceList, Batch, BatchError, DenyList, MemoryPsamStore, MemoryStorage, PsamIdentity, Request,
-    Settings, SoftwarePsam, TapOutcome, Validator,
+    AcceptanceList, Batch, BatchError, DenyList, MemoryPsamStore, MemoryStorage, PsamIdentity, PsamStore,
+    Request, Settings, SoftwarePsam, Storage, TapOutcome, Validator,
 };
 
 use crate::SimError;
@@ -35,7 +35,7 @@ pub struct Place {
 }
 
 impl Reader {
-    /// A reader with a national PSAM.
+    /// A reader with a national PSAM that forgets everything with the process.
     ///
     /// # Errors
     /// [`SimError::Reader`] if one of its parts does not start.
@@ -47,14 +47,31 @@ impl Reader {
         acceptance: &Arc<AcceptanceList>,
         deny: &Arc<DenyList>,
     ) -> Result<Self, SimError> {
+        let memory: (Box<dyn Storage>, Box<dyn PsamStore>) =
+            (Box::new(MemoryStorage::default()), Box::new(MemoryPsamStore::default()));
+        Reader::on(terminal, operator, place, keys, (acceptance, deny), memory)
+    }
+
+    /// A reader with a national PSAM, with its lists, and its batch and its PSAM's counter where `memory` keeps them.
+    ///
+    /// # Errors
+    /// [`SimError::Reader`] if one of its parts does not start.
+    pub fn on(
+        terminal: TerminalId,
+        operator: &Arc<Operator>,
+        place: Place,
+        keys: &dyn KeyService,
+        (acceptance, deny): (&Arc<AcceptanceList>, &Arc<DenyList>),
+        (batch, psam): (Box<dyn Storage>, Box<dyn PsamStore>),
+    ) -> Result<Self, SimError> {
         let broken = |why: String| SimError::Reader { terminal, why };
         let Place { line, vehicle, stop } = place;
         let settings = Settings { line, vehicle, stop, ..Settings::new(terminal, Arc::clone(operator)) };
         let keys = keys.psam_keys(PsamScope::National).map_err(|error| broken(error.to_string()))?;
         // The PSAM is bound to its reader: the same running number.
         let identity = PsamIdentity { id: PsamId(terminal.as_u64()), terminal, key_index: KEY_INDEX };
-        let psam = SoftwarePsam::new(keys, identity, Box::new(MemoryPsamStore::default()));
-        let batch = Batch::open(Box::new(MemoryStorage::default()), terminal);
+        let psam = SoftwarePsam::new(keys, identity, psam);
+        let batch = Batch::open(batch, terminal);
         Ok(Reader {
             validator: Validator::new(settings, Arc::clone(acceptance), Arc::clone(deny)),
             psam: psam.map_err(|error| broken(error.to_string()))?,

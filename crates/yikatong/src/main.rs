@@ -1,6 +1,9 @@
 //! The one binary: see `yikatong --help`.
 
-#![allow(clippy::print_stdout)] // the one crate that talks to a person
+/// `println!` that ends quietly when whoever reads has seen enough.
+macro_rules! outln {
+    ($($words:tt)*) => { $crate::run::say(format_args!($($words)*)) };
+}
 
 mod cli;
 mod failure;
@@ -38,7 +41,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Replay(command) => run::replay::run(&command, &registry, json),
         Command::Element(command) => run::serve_card::element(&command, &registry),
         Command::Card(command) => run::serve_card::card(&command, &registry),
+        Command::Serve(command) => run::serve::run(&command, registry),
+        Command::Phone(command) => run::phone::run(&command, &registry, json),
         Command::Tap(command) => run::tap::run(&command, &registry, json),
-        _ => Ok(()),
     }
 }

@@ -49,14 +49,14 @@ pub(crate) fn run(command: &Clear, registry: &Registry, json: bool) -> Outcome {
     if json {
         print(&cleared.summary)?;
     } else {
-        println!(
+        outln!(
             "{} records in {} files; results in {}",
             cleared.summary.records,
             cleared.summary.files.len(),
             command.out.display()
         );
         for verdict in &cleared.summary.verdicts {
-            println!("  {:02} {:<24} {}", verdict.verdict, verdict.reason, verdict.records);
+            outln!("  {:02} {:<24} {}", verdict.verdict, verdict.reason, verdict.records);
         }
     }
     match cleared.summary.refused.as_slice() {

@@ -58,45 +58,59 @@ pub(crate) fn run(command: &Demo, registry: Registry, json: bool) -> Outcome {
 
 fn show(books: &Books) {
     let Books { cards, loads, taps, clearing, identity, .. } = books;
-    println!(
+    outln!(
         "{} passengers, {} day(s) from {}, seed {}",
-        books.passengers, books.days, books.first_day, books.seed
+        books.passengers,
+        books.days,
+        books.first_day,
+        books.seed
     );
-    println!(
+    outln!(
         "cards    {} over the air ({} after a break), {} plastic",
-        cards.issued, cards.issued_after_a_break, cards.plastic
+        cards.issued,
+        cards.issued_after_a_break,
+        cards.plastic
     );
-    println!(
+    outln!(
         "loads    {} for {} yuan; {} torn, {} of them settled by the card",
-        loads.done.count, loads.done.fen, loads.torn, loads.settled
+        loads.done.count,
+        loads.done.fen,
+        loads.torn,
+        loads.settled
     );
-    println!("taps     {} tried; {} torn, {} of them finished later", taps.tried, taps.torn, taps.recovered);
+    outln!("taps     {} tried; {} torn, {} of them finished later", taps.tried, taps.torn, taps.recovered);
     for (mode, books) in &taps.accepted {
-        println!(
+        outln!(
             "  {mode:<8} home {:>7} for {:>10} yuan, away {:>6} for {:>9} yuan",
-            books.home.count, books.home.fen, books.away.count, books.away.fen
+            books.home.count,
+            books.home.fen,
+            books.away.count,
+            books.away.fen
         );
     }
     for (reason, count) in taps.refused.iter().chain(&loads.refused) {
-        println!("  refused  {count:>7} {reason}");
+        outln!("  refused  {count:>7} {reason}");
     }
-    println!(
+    outln!(
         "clearing {} records in {} files, {} paid for {} yuan",
-        clearing.records, clearing.files, clearing.paid.count, clearing.paid.fen
+        clearing.records,
+        clearing.files,
+        clearing.paid.count,
+        clearing.paid.fen
     );
     for (reason, count) in &clearing.not_paid {
-        println!("  not paid {count:>7} {reason}");
+        outln!("  not paid {count:>7} {reason}");
     }
-    println!("positions of {} parties, sum {}", books.positions.len(), books.positions_sum_fen);
-    println!();
-    println!("  paid in    {:>14}", identity.paid_in_fen.to_string());
-    println!("= purses     {:>14}", identity.purses_fen.to_string());
-    println!("+ operators  {:>14}", identity.operators_fen.to_string());
-    println!("+ fees       {:>14}", identity.fees_fen.to_string());
-    println!("+ refunds    {:>14}", identity.refunds_fen.to_string());
-    println!("+ in doubt   {:>14}   ({} named)", identity.in_doubt_fen.to_string(), books.in_doubt.len());
-    println!("  difference {:>14}", identity.difference_fen.to_string());
+    outln!("positions of {} parties, sum {}", books.positions.len(), books.positions_sum_fen);
+    outln!("");
+    outln!("  paid in    {:>14}", identity.paid_in_fen.to_string());
+    outln!("= purses     {:>14}", identity.purses_fen.to_string());
+    outln!("+ operators  {:>14}", identity.operators_fen.to_string());
+    outln!("+ fees       {:>14}", identity.fees_fen.to_string());
+    outln!("+ refunds    {:>14}", identity.refunds_fen.to_string());
+    outln!("+ in doubt   {:>14}   ({} named)", identity.in_doubt_fen.to_string(), books.in_doubt.len());
+    outln!("  difference {:>14}", identity.difference_fen.to_string());
     for check in &books.checks {
-        println!("{} {}: {}", if check.holds { "ok   " } else { "WRONG" }, check.what, check.detail);
+        outln!("{} {}: {}", if check.holds { "ok   " } else { "WRONG" }, check.what, check.detail);
     }
 }

@@ -35,9 +35,9 @@ fn demo(json: bool) -> Outcome {
             &json!({ "version": 1, "derivation": "E3(K,D)||E3(K,~D), city then card", "roots": roots }),
         );
     }
-    println!("Published roots of every demo network; no centre without --demo accepts them.");
+    outln!("Published roots of every demo network; no centre without --demo accepts them.");
     for (name, key) in rows {
-        println!("{name:<14} {key}");
+        outln!("{name:<14} {key}");
     }
     Ok(())
 }
@@ -77,7 +77,7 @@ fn check_values(values: &[CheckValue], json: bool) -> Outcome {
         return print(&json!(list));
     }
     for value in values {
-        println!("{:<14} version {} check value {}", value.name, value.version, hex::encode_upper(value.kcv));
+        outln!("{:<14} version {} check value {}", value.name, value.version, hex::encode_upper(value.kcv));
     }
     Ok(())
 }

@@ -3,21 +3,32 @@
 pub(crate) mod clear;
 pub(crate) mod demo;
 pub(crate) mod keys;
+pub(crate) mod phone;
 pub(crate) mod replay;
+pub(crate) mod serve;
 pub(crate) mod serve_card;
 pub(crate) mod tap;
 pub(crate) mod taps;
 
+use std::fmt;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::failure::{Failure, Outcome};
 
+/// Writes a line for whoever reads. A reader that has closed its end has seen enough: the process ends well.
+pub(crate) fn say(words: fmt::Arguments<'_>) {
+    if let Err(error) = writeln!(io::stdout(), "{words}") {
+        std::process::exit(i32::from(error.kind() != io::ErrorKind::BrokenPipe));
+    }
+}
+
 /// Prints a value as JSON.
 pub(crate) fn print(value: &impl serde::Serialize) -> Outcome {
     let text = serde_json::to_string_pretty(value).map_err(Failure::wrong)?;
-    println!("{text}");
+    outln!("{text}");
     Ok(())
 }
 

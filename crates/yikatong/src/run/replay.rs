@@ -68,7 +68,7 @@ fn tap(row: Row) -> Result<RealTap, String> {
 }
 
 fn show(comparison: &Comparison) {
-    println!(
+    outln!(
         "{} passengers, {} readers; {} entries and {} rides before the file's first minute were made up.",
         comparison.cards,
         comparison.readers,
@@ -76,9 +76,11 @@ fn show(comparison: &Comparison) {
         comparison.rides_before_the_file
     );
     for (kind, compared) in &comparison.kinds {
-        println!(
+        outln!(
             "{kind}: {} of {} taps charged as the file did ({} yuan)",
-            compared.as_the_file, compared.taps, compared.as_the_file_fen
+            compared.as_the_file,
+            compared.taps,
+            compared.as_the_file_fen
         );
         let groups = [
             ("concession cards", &compared.concession),
@@ -87,7 +89,7 @@ fn show(comparison: &Comparison) {
         ];
         for (name, counts) in groups {
             for (what, count) in counts {
-                println!("    {name}: {what}: {count}");
+                outln!("    {name}: {what}: {count}");
             }
         }
     }

@@ -89,7 +89,7 @@ fn serve(socket: &Socket, name: &str, chip: &mut dyn Channel) -> Outcome {
             let refused =
                 |error: io::Error| Failure::input(format_args!("{reader}: no virtual reader there: {error}"));
             let stream = TcpStream::connect(reader).map_err(refused)?;
-            println!("{name}: in the virtual reader at {reader}; Ctrl-C takes it out.");
+            outln!("{name}: in the virtual reader at {reader}; Ctrl-C takes it out.");
             vpcd::serve(stream, chip, &ATR).map_err(refused)
         }
         (None, Some(address)) => listen(address, name, chip),
@@ -103,7 +103,7 @@ fn listen(address: &str, name: &str, chip: &mut dyn Channel) -> Outcome {
         Failure::input(format_args!("cannot listen on {address}: {error}; choose another with --listen"))
     })?;
     let bound = listener.local_addr().map_err(Failure::wrong)?;
-    println!("{name}: waits on {bound}; Ctrl-C takes it away.");
+    outln!("{name}: waits on {bound}; Ctrl-C takes it away.");
     for stream in listener.incoming() {
         let served = stream.and_then(|stream| {
             stream.set_nodelay(true)?;

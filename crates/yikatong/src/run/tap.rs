@@ -84,7 +84,7 @@ fn report(outcome: &TapOutcome, json: bool) -> Outcome {
                 }));
             }
             let finished = if *recovered { ", a torn tap finished" } else { "" };
-            println!("通过 accepted: paid {} yuan, balance {balance} yuan{finished}", record.amount);
+            outln!("通过 accepted: paid {} yuan, balance {balance} yuan{finished}", record.amount);
             Ok(())
         }
         TapOutcome::Refused(refused) => {

@@ -36,6 +36,6 @@ fn make(plan: Plan, out: &Path, registry: &Registry, json: bool) -> Outcome {
     if json {
         return print(&json!({ "files": files, "records": records, "planted": planted.len() }));
     }
-    println!("{records} records in {files} files, {} planted faults in planted.csv", planted.len());
+    outln!("{records} records in {files} files, {} planted faults in planted.csv", planted.len());
     Ok(())
 }

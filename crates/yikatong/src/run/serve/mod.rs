@@ -34,7 +34,8 @@ struct Door {
 
 pub(crate) fn run(command: &Serve, registry: Registry) -> Outcome {
     logging();
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::wrong)?;
+    let runtime =
+        Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::wrong)?;
     let keys = Arc::new(keys(command)?);
     let door = bind(&runtime, "centre", command.listen.unwrap_or(CENTRE), "--listen")?;
     let core = Core::open(Config {
@@ -47,17 +48,26 @@ pub(crate) fn run(command: &Serve, registry: Registry) -> Outcome {
     });
     let core = Arc::new(core.map_err(Failure::input)?);
     let router = centre::http::router(Arc::clone(&core));
-    let mut doors = vec![(door, router.clone())];
-    if command.demo {
+    let mut background = None;
+    let doors = if command.demo {
         let wallet = bind(&runtime, "wallet", command.wallet_listen.unwrap_or(WALLET), "--wallet-listen")?;
         let street = bind(&runtime, "street", command.street_listen.unwrap_or(STREET), "--street-listen")?;
-        doors.extend(street::open(command, &core, keys, router, wallet, street)?);
-    }
+        let opened = street::open(command, &core, keys, (&door, router.clone()), &wallet, &street)?;
+        let (wallet_router, street_router, threads) = opened;
+        background = Some(threads);
+        vec![(door, router), (wallet, wallet_router), (street, street_router)]
+    } else {
+        vec![(door, router)]
+    };
     for (door, _) in &doors {
-        println!("{:<7} http://{}", door.name, door.address);
+        outln!("{:<7} http://{}", door.name, door.address);
     }
-    println!("Ctrl-C ends it.");
-    runtime.block_on(serve(doors))
+    outln!("Ctrl-C ends it.");
+    let served = runtime.block_on(serve(doors));
+    if let Some(background) = background {
+        background.close();
+    }
+    served
 }
 
 fn keys(command: &Serve) -> Outcome<SoftwareKeys> {
@@ -76,7 +86,9 @@ fn storage(data: Option<&PathBuf>, what: &str) -> Storage {
 
 fn bind(runtime: &Runtime, name: &'static str, address: SocketAddr, option: &str) -> Outcome<Door> {
     let taken = |error: std::io::Error| {
-        Failure::input(format_args!("{name}: cannot listen on {address}: {error}; choose another with {option} ADDR"))
+        Failure::input(format_args!(
+            "{name}: cannot listen on {address}: {error}; choose another with {option} ADDR"
+        ))
     };
     let listener = runtime.block_on(TcpListener::bind(address)).map_err(taken)?;
     let address = listener.local_addr().map_err(taken)?;

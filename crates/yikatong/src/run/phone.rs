@@ -1,0 +1,228 @@
+//! `yikatong phone`: the wallet's app and the phone's agent in one: orders at the wallet, and relays the centre's
+//! scripts to a secure element or a plastic card.
+
+use std::time::Duration;
+
+use keys::SoftwareKeys;
+use model::registry::Registry;
+use model::{CityCode, Clock};
+use serde_json::{Value, json};
+use sim::{SessionEnd, SimError, carry_out, run_job};
+use smartcard::gp::crs::GetActivation;
+use smartcard::gp::{Aid, GetData, Select};
+use smartcard::{Channel, Command};
+use tsm::agent::Agent;
+use tsm::seram::{SeType, SecureElement};
+use tsm::{ActivatePlan, Element, Job, Report};
+
+use crate::cli::{Phone, PhoneJob};
+use crate::failure::{Failure, Outcome};
+use crate::machine::{SystemClock, SystemEntropy};
+use crate::run::print;
+use crate::transcript::Recorder;
+
+/// A server that says nothing for so long is not there.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// A card that left is asked for so many times before the command gives up; nothing is lost by giving up.
+const TRIES: u32 = 2;
+
+pub(crate) fn run(command: &Phone, registry: &Registry, json: bool) -> Outcome {
+    let recorder = Recorder::new(command.transcript.as_deref())?;
+    let done = {
+        let card = command.card.open()?;
+        let mut card = recorder.watch(card, "tsm", command.card.to_string());
+        match &command.what {
+            PhoneJob::Activate { city } => activate(command, registry, *city, &mut card, json),
+            PhoneJob::Session { id } => carry_on(command, id, &agent(command, &mut card, false)?, &mut card),
+            what => order(command, what, &mut card, json),
+        }
+    };
+    recorder.close()?;
+    done
+}
+
+/// The agent of this phone, for its own element or for whatever plastic card is held to it.
+fn agent(command: &Phone, card: &mut dyn Channel, plastic: bool) -> Outcome<Agent> {
+    if plastic {
+        let element =
+            SecureElement { se_type: SeType::undefined, se_id: "plastic".into(), se_extra_info: None };
+        return Ok(Agent::new(element));
+    }
+    let se_id = se_id(card)?;
+    let se_extra_info = Some(command.phone.clone());
+    Ok(Agent::new(SecureElement { se_type: SeType::eSE, se_id, se_extra_info }))
+}
+
+/// The element's identity: issuer identification number and card image number, tags 42 and 45.
+fn se_id(card: &mut dyn Channel) -> Outcome<String> {
+    let none = |what: &str| {
+        Failure::input(format_args!("no secure element there: {what}; a plastic card wants --plastic"))
+    };
+    let mut ask =
+        |command: smartcard::Apdu| card.exchange(&command).map_err(|error| none(&error.to_string()));
+    ask(Select::by_name([]).to_apdu())?;
+    let mut id = String::new();
+    for tag in [0x0042, 0x0045] {
+        let answer = ask(GetData { tag }.to_apdu())?;
+        let value = smartcard::tlv::find(&answer.data, u32::from(tag)).filter(|_| answer.status.is_ok());
+        id.push_str(&hex::encode_upper(
+            value.ok_or_else(|| none(&format!("tag {tag:02X} answered {}", answer.status)))?,
+        ));
+    }
+    Ok(id)
+}
+
+/// Orders at the wallet, then carries the order out.
+fn order(command: &Phone, what: &PhoneJob, card: &mut dyn Channel, json: bool) -> Outcome {
+    let plastic = matches!(what, PhoneJob::Load { plastic: true, .. } | PhoneJob::Read { plastic: true, .. });
+    let agent = agent(command, card, plastic)?;
+    let mut body = json!({ "name": command.user, "password": command.password });
+    wallet(command, "/app/register", &body)?;
+    let se_id = if plastic { None } else { Some(se_id(card)?) };
+    if let Some(se_id) = &se_id {
+        let mut device = body.clone();
+        device["se_id"] = json!(se_id);
+        device["phone"] = json!(command.phone);
+        wallet(command, "/app/devices", &device)?;
+    }
+    let (path, city) = match what {
+        PhoneJob::Issue { city } => ("/app/issue", Some(*city)),
+        PhoneJob::Load { amount, city, .. } => {
+            body["amount_fen"] = json!(amount);
+            ("/app/load", *city)
+        }
+        PhoneJob::Read { city, .. } => ("/app/read", *city),
+        PhoneJob::Delete { city } => ("/app/delete", *city),
+        PhoneJob::Activate { .. } | PhoneJob::Session { .. } => return Ok(()),
+    };
+    if let Some(city) = city {
+        body["city"] = json!(city);
+    }
+    match se_id {
+        Some(se_id) => body["se_id"] = json!(se_id),
+        None => body["plastic"] = json!(true),
+    }
+    let placed = wallet(command, path, &body)?;
+    let text =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let id = text(&placed, "id");
+    let session =
+        placed.get("session").map(|session| text(session, "id")).filter(|session| !session.is_empty());
+    if let Some(session) = session {
+        carry_on(command, &session, &agent, card)?;
+    }
+    report(&get(command, &format!("/app/orders/{id}"))?, json)
+}
+
+/// Carries a session out; a card that left is asked for again.
+fn carry_on(command: &Phone, session: &str, agent: &Agent, card: &mut dyn Channel) -> Outcome {
+    for _ in 0..TRIES {
+        let mut post = |path: &str, body: Vec<u8>| {
+            let url = format!("{}{path}", command.centre.trim_end_matches('/'));
+            post(&url, body).map_err(|failure| SimError::Link(failure.to_string()))
+        };
+        match carry_out(&mut post, session, agent, card).map_err(Failure::wrong)? {
+            SessionEnd::Stopped(_) => return Ok(()),
+            SessionEnd::CardGone => eprintln!("卡片离开了 the card has left: hold it to the phone again"),
+        }
+        if card.reset().is_err() {
+            break;
+        }
+    }
+    Err(Failure::wrong("the card is gone; what it had begun stays named, and its next contact settles it"))
+}
+
+fn report(order: &Value, json: bool) -> Outcome {
+    if json {
+        print(order)?;
+    }
+    let text = |name: &str| order.get(name).and_then(Value::as_str).unwrap_or_default();
+    let state = text("state");
+    if state == "refused" {
+        let problem = order.get("problem").or_else(|| order.get("refusal")).cloned().unwrap_or_default();
+        let word = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        return Err(Failure::wrong(format_args!(
+            "{} {} ({})",
+            word("title_zh"),
+            word("title"),
+            word("code")
+        )));
+    }
+    if !json {
+        let balance = order.get("balance_fen").and_then(Value::as_i64).map(model::Fen::new);
+        let balance = balance.map(|balance| format!(", balance {balance} yuan")).unwrap_or_default();
+        outln!("{} {}: card {}{balance}", text("kind"), state, text("card_number"));
+    }
+    Ok(())
+}
+
+/// Switches the other city cards off and this one on, by the element's own registry.
+fn activate(
+    command: &Phone,
+    registry: &Registry,
+    city: CityCode,
+    card: &mut dyn Channel,
+    json: bool,
+) -> Outcome {
+    let profile = registry
+        .phone(&command.phone)
+        .ok_or_else(|| Failure::input(format_args!("no phone model `{}`", command.phone)))?;
+    let instance = centre::instance_aid(city).ok_or_else(|| Failure::input("no such city"))?;
+    let lost = |error: smartcard::ChannelError| Failure::wrong(error);
+    card.exchange(&Select::by_name(Aid::CONTACTLESS_REGISTRY).to_apdu()).map_err(lost)?;
+    let listed = card.exchange(&GetActivation::default().to_apdu()).map_err(lost)?;
+    let cards = GetActivation::parse_response(&listed.data).unwrap_or_default();
+    if !cards.iter().any(|found| found.aid == instance) {
+        return Err(Failure::wrong(format_args!("no card of city {city} on this phone")));
+    }
+    let others = cards.iter().map(|found| found.aid).filter(|aid| *aid != instance).collect();
+    let element = Element { se_id: String::new(), profile: profile.clone() };
+    let mut job = Job::activate(ActivatePlan { element, instance, others });
+    match run_job(&mut job, card, &SoftwareKeys::demo(), &mut SystemEntropy, SystemClock.now()) {
+        Report::Activated if json => print(&json!({ "state": "activated", "city": city })),
+        Report::Activated => {
+            outln!("card of city {city} is active");
+            Ok(())
+        }
+        other => Err(Failure::wrong(format_args!("{other:?}"))),
+    }
+}
+
+fn wallet(command: &Phone, path: &str, body: &Value) -> Outcome<Value> {
+    let bytes = serde_json::to_vec(body).map_err(Failure::wrong)?;
+    let answer = post(&format!("{}{path}", command.wallet.trim_end_matches('/')), bytes)?;
+    serde_json::from_slice(&answer).map_err(Failure::wrong)
+}
+
+fn http() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
+}
+
+fn get(command: &Phone, path: &str) -> Outcome<Value> {
+    let url = format!("{}{path}", command.wallet.trim_end_matches('/'));
+    let answer = http().get(&url).call().map_err(|error| Failure::wrong(format_args!("{url}: {error}")))?;
+    serde_json::from_slice(&good(&url, answer)?).map_err(Failure::wrong)
+}
+
+/// Posts JSON; the body of a good answer, or the problem of any other.
+pub(crate) fn post(url: &str, body: Vec<u8>) -> Outcome<Vec<u8>> {
+    let sent = http().post(url).header("content-type", "application/json").send(body);
+    good(url, sent.map_err(|error| Failure::wrong(format_args!("{url}: {error}")))?)
+}
+
+fn good(url: &str, mut answer: ureq::http::Response<ureq::Body>) -> Outcome<Vec<u8>> {
+    let body =
+        answer.body_mut().read_to_vec().map_err(|error| Failure::wrong(format_args!("{url}: {error}")))?;
+    if answer.status().is_success() {
+        return Ok(body);
+    }
+    let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let word = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default();
+    Err(Failure::wrong(format_args!(
+        "{} {} {} ({})",
+        word("title_zh"),
+        word("title"),
+        word("detail"),
+        word("code")
+    )))
+}
