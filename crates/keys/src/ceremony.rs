@@ -73,6 +73,12 @@ impl Component {
         }
     }
 
+    /// What the line holds, where it is a whole key and not a share: a phone maker's hand-over.
+    #[must_use]
+    pub fn into_key(self) -> Key16 {
+        Key16::new(self.0)
+    }
+
     /// Check value, as of a key: the custodian compares it with the one written down.
     #[must_use]
     pub fn kcv(&self) -> [u8; 3] {

@@ -220,6 +220,24 @@ fn a_load_in_doubt_is_settled_both_ways_before_the_next_one() {
 }
 
 #[test]
+fn a_load_in_doubt_is_settled_even_if_the_purse_has_no_room_for_another() {
+    let (mut chip, _) = issued(2000);
+    let (_, written) = run(&mut load(2000, 60_000, None), &mut chip, Some((4, true)));
+    let reservation = written.reserved[0];
+    // The very order, resumed: the card has the value, and would not take it twice.
+    let same = Some(Unsettled { reservation, same_order: true });
+    let (report, settled) = run(&mut load(2000, 60_000, same), &mut chip, None);
+    assert!(matches!(report, Report::Loaded { .. }), "{report:?}");
+    assert_eq!(settled.settled.len(), 1);
+    // Another order that does not fit: the doubt is settled, then the order refused.
+    let other = Some(Unsettled { reservation, same_order: false });
+    let (report, settled) = run(&mut load(2000, 60_000, other), &mut chip, None);
+    assert!(matches!(report, Report::Refused(refusal) if refusal.code == RefusalCode::OverLimit));
+    assert_eq!(settled.settled.len(), 1);
+    assert_eq!(balance(&mut chip, 2000), 60_000);
+}
+
+#[test]
 fn a_look_at_the_card_settles_a_load_in_doubt() {
     for seen in [false, true] {
         let (mut chip, _) = issued(2000);

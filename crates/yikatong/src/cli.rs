@@ -330,7 +330,8 @@ pub(crate) enum Keys {
     /// The demo's root keys: published constants that no centre without --demo accepts.
     #[command(after_help = "Example: yikatong keys demo --json")]
     Demo,
-    /// Make a vault from the custodians' components, one file of 32 hex digits a line each.
+    /// Make a vault from the custodians' components, one file each: a line for each root,
+    /// 32 hex digits and their check value.
     #[command(
         after_help = "Example: yikatong keys ceremony --component a.txt --component b.txt --vault national.vault --passphrase-file pass.txt"
     )]
@@ -338,6 +339,23 @@ pub(crate) enum Keys {
         /// A custodian's components; at least two.
         #[arg(long = "component", value_name = "FILE", required = true)]
         components: Vec<PathBuf>,
+        #[command(flatten)]
+        vault: VaultFile,
+    },
+    /// Take a phone maker's element keys into the vault: ENC, MAC and DEK, a line each with its check value.
+    #[command(
+        after_help = "Example: yikatong keys add-maker --maker oppo --version 1 --file oppo.txt --vault national.vault --passphrase-file pass.txt"
+    )]
+    AddMaker {
+        /// The key set's name, as `keys` in registry/phones has it.
+        #[arg(long)]
+        maker: String,
+        /// Its version, as `key_version` in registry/phones has it.
+        #[arg(long)]
+        version: u8,
+        /// The maker's file.
+        #[arg(long, value_name = "FILE")]
+        file: PathBuf,
         #[command(flatten)]
         vault: VaultFile,
     },

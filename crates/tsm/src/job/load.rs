@@ -4,13 +4,13 @@
 //! Invariant: silence after CREDIT FOR LOAD is never a failure. A load in doubt is settled before another begins.
 
 use card::command::{
-    CreditForLoad, GetBalance, GetTransactionProve, InitializeForLoad, SelectApplication, TransactionProof,
-    VerifyPin,
+    CreditForLoad, GetBalance, GetTransactionProve, InitializeForLoad, ReadRecord, RecordPlace, Records,
+    SelectApplication, TransactionProof, VerifyPin,
 };
-use card::layout::PublicInfo;
+use card::layout::{LogRecord, PublicInfo, Sfi};
 use keys::{CardRef, LoadOffer, LoadRequest};
 use model::{CardTime, Tac, TxnType};
-use smartcard::{Apdu, Command, Response};
+use smartcard::{Apdu, Command, Response, Status};
 
 use super::{Answers, Env, Next, Stop, refused, refused_with, selected_purse};
 use crate::plan::{LoadPlan, Refusal, RefusalCode, Report, Reservation};
@@ -27,7 +27,7 @@ pub(super) struct Load {
 #[derive(Debug)]
 enum Step {
     Offering,
-    Settling { next: Settled },
+    Settling { next: Box<Settled> },
     Reserving { authorized: Authorized },
     Crediting { reservation: Reservation },
 }
@@ -37,8 +37,8 @@ enum Step {
 enum Settled {
     /// It was this order, and the card has the value.
     Done { reservation: Reservation, tac: Tac },
-    /// The new load may go on with the card's offer.
-    GoOn { card: CardRef, offer: LoadOffer },
+    /// The new load may go on with the card's offer, if it made one.
+    GoOn { card: CardRef, offer: Result<LoadOffer, Stop> },
 }
 
 /// MAC1 is checked and MAC2 made; nothing has left yet.
@@ -59,7 +59,7 @@ impl Load {
         self.step = Step::Offering;
         let select = SelectApplication { name: self.plan.aid.as_bytes().to_vec() }.to_apdu();
         let pin = self.plan.pin.clone().map(|pin| VerifyPin { pin }.to_apdu());
-        let prove = self.plan.unsettled.as_ref().map(|u| prove(&u.reservation));
+        let settle = self.plan.unsettled.as_ref().map(|u| [newest_load(), prove(&u.reservation)]);
         let offer = InitializeForLoad {
             key_index: KEY_INDEX,
             amount: self.plan.amount,
@@ -69,7 +69,7 @@ impl Load {
             [select]
                 .into_iter()
                 .chain(pin)
-                .chain(prove)
+                .chain(settle.into_iter().flatten())
                 .chain([GetBalance.to_apdu(), offer.to_apdu()])
                 .collect(),
         )
@@ -85,13 +85,10 @@ impl Load {
 
     pub(super) fn confirmed(&mut self, env: &mut Env<'_>) -> Result<Next, Stop> {
         match &self.step {
-            Step::Settling { next: Settled::Done { reservation, tac } } => {
-                Ok(Next::Done(Report::Loaded { reservation: *reservation, tac: *tac }))
-            }
-            Step::Settling { next: Settled::GoOn { card, offer } } => {
-                let (card, offer) = (*card, *offer);
-                self.authorize(&card, &offer, env)
-            }
+            Step::Settling { next } => match **next {
+                Settled::Done { reservation, tac } => Ok(Next::Done(Report::Loaded { reservation, tac })),
+                Settled::GoOn { card, offer } => self.authorize(&card, &offer?, env),
+            },
             Step::Reserving { authorized } => {
                 let Authorized { reservation, at, mac2 } = *authorized;
                 self.step = Step::Crediting { reservation };
@@ -107,32 +104,36 @@ impl Load {
         if self.plan.pin.is_some() {
             pin_accepted(answers)?;
         }
-        let proof = match &self.plan.unsettled {
-            Some(_) => Some(answers.any()?.clone()),
-            None => None,
-        };
-        // A card that knows its limit refuses the offer without a reason; its balance gives it.
-        let balance = answers.parsed::<GetBalance>("GET BALANCE")?;
-        if balance.plus(self.plan.amount).is_none_or(|sum| sum > self.plan.purse_limit) {
-            return Err(refused(RefusalCode::OverLimit, "GET BALANCE"));
-        }
-        let offer = answers.parsed::<InitializeForLoad>("INITIALIZE FOR LOAD")?;
         let Some(unsettled) = self.plan.unsettled.clone() else {
+            let offer = self.offer(answers)?;
             return self.authorize(&card, &offer, env);
         };
+        // First the load in doubt, by what the card says of it: that the new one does not fit is no reason.
         let reservation = unsettled.reservation;
-        let verdict = settle(&reservation, &info, offer.counter, proof.as_ref(), env)?;
+        let counter = load_counter(answers.any()?)?;
+        let verdict = settle(&reservation, &info, counter, Some(answers.any()?), env)?;
+        let offer = self.offer(answers);
         match (verdict, unsettled.same_order) {
             // The money stays reserved for this very order: the card shall get it now.
-            (None, true) => self.authorize(&card, &offer, env),
+            (None, true) => self.authorize(&card, &offer?, env),
             (None, false) => Ok(self.settled(reservation, None, Settled::GoOn { card, offer })),
             (Some(tac), true) => Ok(self.settled(reservation, Some(tac), Settled::Done { reservation, tac })),
             (Some(tac), false) => Ok(self.settled(reservation, Some(tac), Settled::GoOn { card, offer })),
         }
     }
 
+    /// The card's offer for the new load, if it fits into the purse.
+    fn offer(&self, answers: &mut Answers<'_>) -> Result<LoadOffer, Stop> {
+        // A card that knows its limit refuses the offer without a reason; its balance gives it.
+        let balance = answers.parsed::<GetBalance>("GET BALANCE")?;
+        if balance.plus(self.plan.amount).is_none_or(|sum| sum > self.plan.purse_limit) {
+            return Err(refused(RefusalCode::OverLimit, "GET BALANCE"));
+        }
+        answers.parsed::<InitializeForLoad>("INITIALIZE FOR LOAD")
+    }
+
     fn settled(&mut self, reservation: Reservation, credited: Option<Tac>, next: Settled) -> Next {
-        self.step = Step::Settling { next };
+        self.step = Step::Settling { next: Box::new(next) };
         Next::Settled { reservation, credited }
     }
 
@@ -174,6 +175,24 @@ fn credited(reservation: Reservation, answers: &mut Answers<'_>, env: &Env<'_>) 
 fn proven(reservation: &Reservation, tac: Tac, env: &Env<'_>) -> bool {
     let (Some(card), Some(proof)) = (reservation.card(), reservation.proof()) else { return false };
     env.keys.verify_load(&card, &proof, tac).is_ok()
+}
+
+/// Asks for the newest line of the card's load log.
+fn newest_load() -> Apdu {
+    let records = Records::One(RecordPlace::Number(1));
+    ReadRecord { file: Sfi::LOADS, records, length: 0 }.to_apdu()
+}
+
+/// The card's online counter by its newest load: the log has the counter after it.
+fn load_counter(answer: &Response) -> Result<u16, Stop> {
+    match answer.status {
+        status if status.is_ok() => {
+            let record = answer.data.first_chunk().and_then(LogRecord::parse);
+            Ok(record.map_or(0, |newest| newest.counter)) // an empty line is no load
+        }
+        Status::RECORD_NOT_FOUND => Ok(0),
+        status => Err(refused_with(RefusalCode::StillInDoubt, "READ RECORD", status)),
+    }
 }
 
 /// Asks the card to prove a load whose answer was lost.

@@ -127,6 +127,7 @@ impl Job {
 }
 
 /// Why a step cannot go on.
+#[derive(Clone, Copy, Debug)]
 enum Stop {
     Silence,
     Refused(Refusal),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use keys::vault::{Cost, Lock, seal};
-use keys::{CardRef, CheckValue, Roots, demo_card_keys, demo_constants};
+use keys::{CardRef, CheckValue, Component, Roots, StaticKeys, demo_card_keys, demo_constants};
 use model::{CardNumber, CityCode};
 use serde_json::json;
 
@@ -21,6 +21,7 @@ pub(crate) fn run(command: Keys, json: bool) -> Outcome {
             let roots = open_vault(&vault.vault, Some(&vault.passphrase_file))?;
             check_values(&roots.check_values(), json)
         }
+        Keys::AddMaker { maker, version, file, vault } => add_maker(&maker, version, &file, &vault, json),
         Keys::Derive { city, card } => derive(city, card, json),
     }
 }
@@ -55,17 +56,31 @@ fn ceremony(components: &[PathBuf], vault: &VaultFile, json: bool) -> Outcome {
     check_values(&roots.check_values(), json)
 }
 
-/// A custodian's file: one component a line, 32 hex digits, in the order of the roots.
-fn component(path: &Path) -> Outcome<Vec<[u8; 16]>> {
+/// A custodian's file: one component a line, 32 hex digits and their check value, in the order of the roots.
+fn component(path: &Path) -> Outcome<Vec<Component>> {
     let text = fs::read_to_string(path).map_err(|error| Failure::path(path, error))?;
     let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
     let parse = |(line, number): (&str, usize)| {
-        let mut bytes = [0; 16];
-        let what = format!("line {number}: expected 32 hex digits");
-        hex::decode_to_slice(line.trim(), &mut bytes).map_err(|_| Failure::path(path, what))?;
-        Ok(bytes)
+        line.parse::<Component>().map_err(|error| Failure::path(path, format_args!("line {number}: {error}")))
     };
     lines.map(parse).collect()
+}
+
+/// A maker's element keys, as its custodian brings them: ENC, MAC and DEK, a line each, into an existing vault.
+fn add_maker(maker: &str, version: u8, file: &Path, vault: &VaultFile, json: bool) -> Outcome {
+    let mut roots = open_vault(&vault.vault, Some(&vault.passphrase_file))?;
+    let keys = component(file)?;
+    let count = keys.len();
+    let three = <[Component; 3]>::try_from(keys);
+    let three =
+        three.map_err(|_| Failure::path(file, format_args!("{count} keys; expected 3: ENC, MAC, DEK")))?;
+    let [enc, mac, dek] = three.map(Component::into_key);
+    roots.add_maker(maker, version, StaticKeys::new(enc, mac, dek));
+    let passphrase = passphrase(&vault.passphrase_file)?;
+    let sealed = seal(&roots, &Lock::Passphrase(&passphrase), Cost::DEFAULT, &mut SystemEntropy)
+        .map_err(Failure::wrong)?;
+    write_file(&vault.vault, &sealed)?;
+    check_values(&roots.check_values(), json)
 }
 
 fn check_values(values: &[CheckValue], json: bool) -> Outcome {
