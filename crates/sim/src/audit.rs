@@ -8,97 +8,88 @@ use ledger::{AccountName, Balance};
 use model::{Fen, MoneyError, PurseFen, TapRecord};
 
 use crate::SimError;
-use crate::books::{Doubt, Identity, Position};
+use crate::books::{Books, Doubt, Identity, Position};
 use crate::network::Network;
+
+/// What the three sides say, before they are compared.
+struct Sides {
+    balances: BTreeMap<AccountName, Balance>,
+    /// Taken by the wallets, by their own ledgers.
+    wallets: Fen,
+    /// In the purses, read from the cards.
+    purses: Fen,
+    doubts: Vec<Doubt>,
+}
 
 /// Fills in the identity, the positions and the checks.
 pub(crate) fn audit(network: &mut Network<'_>, core: &Core) -> Result<(), SimError> {
-    let centre = |error: centre::Problem| SimError::Centre(error.to_string());
-    let balances = core.balances().map_err(centre)?;
-    let wallets = network.desk.books()?;
+    let balances = core.balances().map_err(|error| SimError::Centre(error.to_string()))?;
+    let wallets = network.desk.books()?.paid;
     let purses = network.purses()?;
-    let doubts = doubts(network)?;
-
-    let credit = |kind: &str| sum(&balances, |name| name.kind() == kind).and_then(Fen::negated);
-    let operators = credit("payable").map_err(money)?;
-    let fees = credit("fees").map_err(money)?;
-    let refunds = credit("refunds").map_err(money)?;
-    let float = credit("float").map_err(money)?;
-    // What is in doubt and not in the purses already; a torn tap may also have left a purse that the centre
-    // still counts as full.
-    let amount =
-        |wanted: &dyn Fn(&Doubt) -> bool| Fen::sum(doubts.iter().filter(|d| wanted(d)).map(|d| d.fen));
-    let loads_open = amount(&|d| d.what == "load" && !d.on_the_card).map_err(money)?;
-    let loads_on_cards = amount(&|d| d.what == "load" && d.on_the_card).map_err(money)?;
-    let taps_debited = amount(&|d| d.what == "tap" && d.on_the_card).map_err(money)?;
-    let in_doubt = loads_open.plus(taps_debited).map_err(money)?;
-    let paid_in = wallets.paid.plus(refunds).map_err(money)?;
-    let right = Fen::sum([purses, operators, fees, refunds, in_doubt]).map_err(money)?;
-    let difference = paid_in.minus(right).map_err(money)?;
-    let identity = Identity {
-        paid_in_fen: paid_in,
-        purses_fen: purses,
-        operators_fen: operators,
-        fees_fen: fees,
-        refunds_fen: refunds,
-        in_doubt_fen: in_doubt,
-        difference_fen: difference,
-    };
-
-    let positions = positions(&balances).map_err(money)?;
-    let positions_sum = Fen::sum(positions.iter().map(|position| position.net_fen)).map_err(money)?;
-    // What wallets took for good, less what they owe onwards, is what they keep by agreement.
-    let taken = sum(&balances, |name| name.kind() == "paid-in")
-        .and_then(|taken| taken.minus(refunds))
-        .map_err(money)?;
-    let owed = positions
-        .iter()
-        .filter(|position| position.party.starts_with("wallet:"))
-        .map(|position| position.net_fen);
-    let channel_fees = Fen::sum(owed).and_then(|owed| taken.plus(owed)).map_err(money)?;
-    let expected = float.plus(loads_on_cards).and_then(|sum| sum.minus(taps_debited)).map_err(money)?;
-    let centre_paid_in = sum_pending(&balances, "paid-in").map_err(money)?;
-    let verified = core.verify_books();
-    let planted_paid = network.books.clearing.planted;
-    let not_paid: u64 = network.books.clearing.not_paid.values().sum();
-
-    let books = &mut network.books;
-    books.check(
-        "paid in = purses + operators + fees + refunds + in doubt",
-        difference == Fen::ZERO,
-        format!("{paid_in} = {right}"),
-    );
-    books.check("positions sum to zero", positions_sum == Fen::ZERO, positions_sum.to_string());
-    books.check(
-        "purses on the cards = the centre's float",
-        purses == expected,
-        format!("{purses} = {expected}"),
-    );
-    books.check(
-        "wallets' ledgers = the centre's ledger",
-        centre_paid_in == paid_in,
-        format!("{paid_in} = {centre_paid_in}"),
-    );
-    books.check(
-        "every planted record is refused, and no other",
-        planted_paid == not_paid,
-        format!("{planted_paid} = {not_paid}"),
-    );
-    books.check(
-        "the ledger's log adds up to its balances",
-        verified.is_ok(),
-        verified.map_or_else(|e| e.to_string(), |()| "yes".into()),
-    );
-    books.channel_fees_fen = channel_fees;
-    books.identity = identity;
-    books.positions = positions;
-    books.positions_sum_fen = positions_sum;
-    books.in_doubt = doubts;
+    let sides = Sides { balances, wallets, purses, doubts: doubts(network)? };
+    let log = core.verify_books().map_err(|error| error.to_string());
+    compare(&mut network.books, &sides, log).map_err(|error| SimError::Centre(error.to_string()))?;
+    network.books.in_doubt = sides.doubts;
     Ok(())
 }
 
-fn money(error: model::MoneyError) -> SimError {
-    SimError::Centre(error.to_string())
+fn compare(books: &mut Books, sides: &Sides, log: Result<(), String>) -> Result<(), MoneyError> {
+    let identity = identity(sides)?;
+    let positions = positions(&sides.balances)?;
+    let positions_sum = Fen::sum(positions.iter().map(|position| position.net_fen))?;
+    // What wallets took for good, less what they owe onwards, is what they keep by agreement.
+    let taken = sum(&sides.balances, |name| name.kind() == "paid-in")?.minus(identity.refunds_fen)?;
+    let owed = positions.iter().filter(|position| position.party.starts_with("wallet:"));
+    let channel_fees = taken.plus(Fen::sum(owed.map(|position| position.net_fen))?)?;
+    let float = sum(&sides.balances, |name| name.kind() == "float")?.negated()?;
+    let cards = float.plus(in_doubt(sides, "load", true)?)?.minus(in_doubt(sides, "tap", true)?)?;
+    let centre = sum_pending(&sides.balances, "paid-in")?;
+    let not_paid = books.clearing.not_paid.values().copied().fold(0, u64::saturating_add);
+
+    let (left, difference) = (identity.paid_in_fen, identity.difference_fen);
+    let planted = books.clearing.planted;
+    books.check(
+        "paid in = purses + operators + fees + refunds + in doubt",
+        difference == Fen::ZERO,
+        format!("difference {difference}"),
+    );
+    books.check("positions sum to zero", positions_sum == Fen::ZERO, positions_sum.to_string());
+    let purses = sides.purses;
+    books.check("purses on the cards = the centre's float", purses == cards, format!("{purses} = {cards}"));
+    books.check("wallets' ledgers = the centre's ledger", left == centre, format!("{left} = {centre}"));
+    let refused = format!("{planted} = {not_paid}");
+    books.check("every planted record is refused, and no other", planted == not_paid, refused);
+    let log_says = log.as_ref().map_or_else(Clone::clone, |()| "yes".to_owned());
+    books.check("the ledger's log adds up to its balances", log.is_ok(), log_says);
+    books.identity = identity;
+    (books.positions, books.positions_sum_fen, books.channel_fees_fen) =
+        (positions, positions_sum, channel_fees);
+    Ok(())
+}
+
+fn identity(sides: &Sides) -> Result<Identity, MoneyError> {
+    let credit = |kind: &str| sum(&sides.balances, |name| name.kind() == kind)?.negated();
+    let (operators, fees, refunds) = (credit("payable")?, credit("fees")?, credit("refunds")?);
+    // What is in doubt and not in the purses already; a torn tap may also have left a purse that the centre still
+    // counts as full.
+    let doubt = in_doubt(sides, "load", false)?.plus(in_doubt(sides, "tap", true)?)?;
+    let paid_in = sides.wallets.plus(refunds)?;
+    let right = Fen::sum([sides.purses, operators, fees, refunds, doubt])?;
+    Ok(Identity {
+        paid_in_fen: paid_in,
+        purses_fen: sides.purses,
+        operators_fen: operators,
+        fees_fen: fees,
+        refunds_fen: refunds,
+        in_doubt_fen: doubt,
+        difference_fen: paid_in.minus(right)?,
+    })
+}
+
+/// What is in doubt of one kind, on the cards or not.
+fn in_doubt(sides: &Sides, what: &str, on_the_card: bool) -> Result<Fen, MoneyError> {
+    let wanted = sides.doubts.iter().filter(|doubt| doubt.what == what && doubt.on_the_card == on_the_card);
+    Fen::sum(wanted.map(|doubt| doubt.fen))
 }
 
 /// The sum of the nets (debit positive) of the accounts that are wanted.

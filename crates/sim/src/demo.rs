@@ -84,15 +84,15 @@ pub fn demo(
     (books.seed, books.days, books.passengers) = (settings.seed, settings.days, settings.passengers);
     books.first_day = settings.first_day.to_string();
 
-    let mut done = 0;
+    let mut done = 0_u64;
     for day in 0..settings.days {
         let date = settings.first_day.plus_days(i32::try_from(day).unwrap_or(i32::MAX));
         if day == 0 {
             join(&mut network, settings.passengers, date)?;
         }
         let taps = share(settings.taps, settings.days, day);
-        ride(&mut network, taps, date, day == 0, &mut |taps| progress(done + taps))?;
-        done += u64::from(taps);
+        ride(&mut network, taps, date, day == 0, &mut |taps| progress(taps.saturating_add(done)))?;
+        done = u64::from(taps).saturating_add(done);
         upload::evening(&mut network, date, at(date, UPLOAD_AT_SECONDS))?;
     }
     audit::audit(&mut network, &core)?;

@@ -31,7 +31,7 @@ pub use clock::SimClock;
 pub use counter::run_job;
 pub use demo::{Settings, demo};
 pub use faults::{Cut, Leaving};
-pub use links::{Links, SessionEnd, carry_out};
+pub use links::{Links, Post, SessionEnd, carry_out};
 pub use living::{file_number, live};
 pub use network::{Exchange, Observer, Weather};
 pub use reader::{Place, Reader};

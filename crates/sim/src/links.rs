@@ -139,13 +139,16 @@ impl Links {
     }
 }
 
+/// Posts a JSON body to a path of the centre; gives the body of a good answer.
+pub type Post<'a> = dyn FnMut(&str, Vec<u8>) -> Result<Vec<u8>, SimError> + 'a;
+
 /// Carries out a session: posts the agent's reports and runs what comes back, until the centre says stop or the card
 /// has left. `post` takes a path and a JSON body, and gives the body of a good answer.
 ///
 /// # Errors
 /// What `post` says, or [`SimError::Link`] for an answer that is not SERAM.
 pub fn carry_out(
-    post: &mut dyn FnMut(&str, Vec<u8>) -> Result<Vec<u8>, SimError>,
+    post: &mut Post<'_>,
     session: &str,
     agent: &Agent,
     card: &mut dyn Channel,

@@ -164,7 +164,7 @@ impl<'a> Network<'a> {
             if !seen.insert(&tap.card) {
                 continue;
             }
-            let earlier = |seconds: i64| tap.at.plus_seconds(-seconds);
+            let earlier = |seconds: i64| tap.at.plus_seconds(0_i64.saturating_sub(seconds));
             if tap.transfer {
                 // Off a vehicle of the other kind, or another bus, shortly before.
                 let request = Request::Pay { list: PurseFen::try_from(200).ok() };

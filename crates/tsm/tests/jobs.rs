@@ -1,5 +1,7 @@
 //! Whole jobs on software elements and cards: done, repeated, cut at every command, settled both ways.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)] // a test may panic
+
 use card::layout::PURSE_AID;
 use keys::{CardRef, Seeded, SoftwareKeys, demo_element_keys, demo_transport_keys};
 use model::registry::Registry;

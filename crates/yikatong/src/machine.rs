@@ -11,8 +11,6 @@ use model::{CardTime, Clock, Entropy};
 
 use crate::failure::{Failure, Outcome};
 
-/// China has one time, eight hours ahead of universal time, all year.
-
 /// The machine's clock, in China's time.
 pub(crate) struct SystemClock;
 

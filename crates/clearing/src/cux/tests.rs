@@ -1,3 +1,5 @@
+//! Record files read, written and refused.
+
 use model::{CardTime, CityCode, LoadRecord, PurseFen, Tac, TapRecord};
 use proptest::prelude::*;
 

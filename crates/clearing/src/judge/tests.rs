@@ -1,3 +1,5 @@
+//! Verdicts, one table row a case.
+
 use std::collections::{BTreeMap, HashMap};
 
 use model::{CardNumber, CityCode, OperatorId, PsamId, PurseFen, Tac, TapRecord, TerminalId, TxnType};

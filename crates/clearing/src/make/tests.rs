@@ -1,3 +1,5 @@
+//! Made days: planted faults found, and nothing else.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use keys::SoftwareKeys;

@@ -1,3 +1,5 @@
+//! Flows, fees and positions that sum to zero.
+
 use model::registry::Registry;
 use model::{CityCode, LoadRecord, OperatorId, PurseFen, Tac};
 use proptest::prelude::*;

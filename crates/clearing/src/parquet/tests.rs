@@ -1,3 +1,5 @@
+//! Columns written, read back, and damaged.
+
 use proptest::prelude::*;
 
 use super::*;
