@@ -15,11 +15,7 @@ struct Run {
 pub(crate) fn test(install: bool) -> ExitCode {
     let mut run = Run { failed: Vec::new(), skipped: Vec::new() };
     run.step("format", &["fmt", "--all", "--check"], &[]);
-    run.step(
-        "lints",
-        &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
-        &[],
-    );
+    run.step("lints", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[]);
     run.step("tests", &["test", "--workspace", "--no-fail-fast"], &[]);
     run.step("docs", &["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")]);
     run.licences(install);
@@ -51,7 +47,11 @@ pub(crate) fn root() -> std::path::PathBuf {
 }
 
 fn has_deny() -> bool {
-    let quiet = Command::new("cargo").args(["deny", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let quiet = Command::new("cargo")
+        .args(["deny", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     quiet.is_ok_and(|status| status.success())
 }
 
@@ -73,12 +73,16 @@ impl Run {
             println!("\n== licences: cargo-deny is missing; installing it");
             let mut command = Command::new("cargo");
             let installed = command.args(["install", "cargo-deny", "--locked", "--quiet"]).status();
-            println!("== licences: {}", if installed.is_ok_and(|s| s.success()) { "installed" } else { "not installed" });
+            println!(
+                "== licences: {}",
+                if installed.is_ok_and(|s| s.success()) { "installed" } else { "not installed" }
+            );
         }
         if has_deny() {
             self.step("licences", &["deny", "check", "bans", "licenses", "sources"], &[]);
         } else {
-            self.skipped.push("licences: cargo-deny is not installed (cargo xtask setup, or test --install)".into());
+            self.skipped
+                .push("licences: cargo-deny is not installed (cargo xtask setup, or test --install)".into());
         }
     }
 

@@ -31,7 +31,8 @@ fn table(map: &str) -> BTreeMap<String, BTreeSet<String>> {
     rows.filter_map(|row| {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         let [_, name, _, depends, ..] = cells.as_slice() else { return None };
-        let depends = depends.split(',').map(|d| d.trim().trim_matches('`')).filter(|d| !d.is_empty() && *d != "-");
+        let depends =
+            depends.split(',').map(|d| d.trim().trim_matches('`')).filter(|d| !d.is_empty() && *d != "-");
         Some((name.trim_matches('`').to_owned(), depends.map(str::to_owned).collect()))
     })
     .collect()
@@ -67,7 +68,8 @@ fn check_map(root: &Path, map: &str, found: &mut Vec<String>) {
         if package != Some(name) {
             found.push(format!("crates/{name}/Cargo.toml: the package is named {package:?}"));
         }
-        let real: BTreeSet<String> = names(&manifest, "dependencies").intersection(&crates).cloned().collect();
+        let real: BTreeSet<String> =
+            names(&manifest, "dependencies").intersection(&crates).cloned().collect();
         if real != *allowed {
             found.push(format!("ARCHITECTURE.md: `{name}` depends on {real:?}, its row says {allowed:?}"));
         }
@@ -152,7 +154,10 @@ impl Functions<'_> {
         let (start, end) = (block.span().start().line, block.span().end().line);
         let lines = end.saturating_sub(start).saturating_add(1);
         if lines > FUNCTION_LINES {
-            self.found.push(format!("{}:{start}: `{name}` has {lines} lines; at most {FUNCTION_LINES}", self.shown));
+            self.found.push(format!(
+                "{}:{start}: `{name}` has {lines} lines; at most {FUNCTION_LINES}",
+                self.shown
+            ));
         }
     }
 }

@@ -19,8 +19,10 @@ use crate::upload;
 const PASSENGERS: usize = 24;
 /// Readers are emptied after so many taps.
 const TAPS_PER_UPLOAD: u64 = 5;
-/// A file's number is the ten seconds of the day in which it was made: grows, and never comes twice.
-const SECONDS_PER_NUMBER: i64 = 10;
+/// A file's number grows with the time of day, so that it never comes twice: one for each sender in so many seconds.
+const SECONDS_PER_NUMBER: i64 = 20;
+/// Senders that share a city's numbers.
+const SENDERS: u16 = 2;
 
 /// Lives until `pause` says that it is over: `pause` waits a moment and returns whether to go on.
 ///
@@ -54,18 +56,20 @@ pub fn live(
         network.tap(index, now)?;
         taps = taps.saturating_add(1);
         if taps.is_multiple_of(TAPS_PER_UPLOAD) && now.seconds_since(uploaded_at) > SECONDS_PER_NUMBER {
-            upload::collect(&mut network, now.date(), now, file_number(now), false)?;
+            upload::collect(&mut network, now.date(), now, file_number(now, 0), false)?;
             uploaded_at = now;
         }
     }
     // What the readers still have goes up under the next number.
     let now = clock.now();
-    upload::collect(&mut network, now.date(), now, file_number(now).saturating_add(1), false)
+    let next = now.plus_seconds(SECONDS_PER_NUMBER);
+    upload::collect(&mut network, now.date(), now, file_number(next, 0), false)
 }
 
-/// See [`SECONDS_PER_NUMBER`].
+/// The number of a file that `sender` (0 or 1) of a city makes at `now`; the next one comes 20 seconds later.
 #[must_use]
-pub fn file_number(now: CardTime) -> u16 {
-    let seconds = now.seconds_since(now.date().start());
-    u16::try_from(seconds.checked_div(SECONDS_PER_NUMBER).unwrap_or(0)).unwrap_or(u16::MAX).saturating_add(1)
+pub fn file_number(now: CardTime, sender: u16) -> u16 {
+    let slot = now.seconds_since(now.date().start()).checked_div(SECONDS_PER_NUMBER).unwrap_or(0);
+    let first = u16::try_from(slot).unwrap_or(0).saturating_mul(SENDERS);
+    first.saturating_add(sender).saturating_add(1)
 }

@@ -19,6 +19,7 @@ pub(super) fn router(street: Arc<Street>) -> Router {
         .route("/", get(async || Html(PAGE)))
         .route("/state", get(state))
         .route("/tap", post(tap))
+        .route("/load-plastic", post(load_plastic))
         .route("/phones/{se_id}/wake", post(wake))
         .with_state(street)
 }
@@ -35,6 +36,12 @@ pub(super) struct Tap {
     /// Pulled away before the answer.
     #[serde(default)]
     pub(super) early: bool,
+}
+
+/// The payment password, typed on the phone.
+#[derive(Deserialize)]
+struct Pay {
+    password: String,
 }
 
 /// What the wallet posts to the phone's agent.
@@ -56,6 +63,23 @@ async fn state(State(street): State<Arc<Street>>) -> Result<Json<Value>, StatusC
 
 async fn tap(State(street): State<Arc<Street>>, Json(tap): Json<Tap>) -> Result<Json<Value>, StatusCode> {
     blocking(move || street.scene().tap(&street.registry, &tap)).await.map(Json)
+}
+
+async fn load_plastic(
+    State(street): State<Arc<Street>>,
+    Json(Pay { password }): Json<Pay>,
+) -> Result<Json<Value>, StatusCode> {
+    blocking(move || {
+        let loaded = street.scene().load_plastic(&street.centre_url, &street.wallet_url, &password);
+        match loaded {
+            Ok(()) => json!({ "good": true, "said": { "zh": "已充值", "en": "Loaded" } }),
+            Err(failure) => {
+                json!({ "good": false, "said": { "zh": failure.to_string(), "en": failure.to_string() } })
+            }
+        }
+    })
+    .await
+    .map(Json)
 }
 
 /// The agent begins at once, and answers at once: the session itself takes its time.

@@ -11,7 +11,7 @@ use card::{PurseReader, PurseView};
 use clearing::cux::{self, CuxFile, FileKind, FileName, Numbered};
 use keys::{CardRef, SoftwareKeys};
 use model::registry::{Fare, Flow, Operator, Registry};
-use model::{CardTime, CityCode, Clock, Date, PurseFen, TerminalId};
+use model::{CityCode, Clock, Date, PurseFen, TerminalId};
 use secure_element::{FileStore, MemoryStore, PlasticCard, SoftwareElement, Store};
 use serde_json::{Value, json};
 use sim::{Cut, Leaving, Links, Place, Reader, SessionEnd, SimError, carry_out, file_number};
@@ -39,6 +39,10 @@ const PLASTIC_CITY: CityCode = match CityCode::new(2000) {
     None => unreachable!(),
 };
 const PLASTIC: &str = "plastic";
+/// Which of a city's two senders of files the street is; the living network is the other.
+const SENDER: u16 = 1;
+/// What the page loads onto the plastic card.
+const PLASTIC_LOAD_FEN: u32 = 5000;
 /// Lines of the page's list.
 const SHOWN_TAPS: usize = 12;
 /// The fare that a driver, a till or a meter names on this street, where the operator's own does not follow.
@@ -103,6 +107,22 @@ impl Scene {
         carry_out(&mut send, session, &Agent::new(element), &mut self.phone)
     }
 
+    /// The plastic card is held to the phone, and loaded through the wallet.
+    pub(super) fn load_plastic(&mut self, centre: &str, wallet: &str, password: &str) -> Outcome {
+        let order = json!({ "name": PASSENGER, "password": password, "plastic": true, "amount_fen": PLASTIC_LOAD_FEN });
+        let placed = post(&format!("{wallet}/app/load"), order.to_string().into_bytes())?;
+        let placed: Value = serde_json::from_slice(&placed).map_err(Failure::wrong)?;
+        let session = placed.pointer("/session/id").and_then(Value::as_str);
+        let session = session.ok_or_else(|| Failure::wrong("the wallet has opened no session"))?.to_owned();
+        let element =
+            SecureElement { se_type: SeType::undefined, se_id: PLASTIC.into(), se_extra_info: None };
+        let mut send = |path: &str, body: Vec<u8>| {
+            post(&format!("{centre}{path}"), body).map_err(|failure| SimError::Link(failure.to_string()))
+        };
+        carry_out(&mut send, &session, &Agent::new(element), &mut self.plastic).map_err(Failure::wrong)?;
+        Ok(())
+    }
+
     /// What the page shows.
     pub(super) fn shown(&mut self, registry: &Registry) -> Value {
         let cities: Vec<Value> =
@@ -160,7 +180,7 @@ impl Scene {
         if tap.card != PLASTIC {
             self.activate(registry, &tap.card)?;
         }
-        self.reader(registry, operator, terminal, now)?;
+        self.reader(registry, operator, terminal)?;
         let reader = self.readers.get_mut(&terminal).ok_or_else(|| Failure::wrong("no such reader"))?;
         let card: &mut dyn Channel = if tap.card == PLASTIC { &mut self.plastic } else { &mut self.phone };
         card.reset().map_err(Failure::wrong)?;
@@ -195,13 +215,7 @@ impl Scene {
         }
     }
 
-    fn reader(
-        &mut self,
-        registry: &Registry,
-        operator: &Operator,
-        terminal: TerminalId,
-        now: CardTime,
-    ) -> Outcome {
+    fn reader(&mut self, registry: &Registry, operator: &Operator, terminal: TerminalId) -> Outcome {
         if self.readers.contains_key(&terminal) {
             return Ok(());
         }
@@ -216,7 +230,6 @@ impl Scene {
             }
         };
         let (operator, place) = (Arc::new(operator.clone()), Place::of(operator, terminal));
-        let _ = now;
         let reader =
             Reader::on(terminal, &operator, place, self.keys.as_ref(), (&acceptance, &deny), (batch, psam));
         self.readers.insert(terminal, reader.map_err(Failure::wrong)?);
@@ -226,7 +239,7 @@ impl Scene {
     /// Each city's back end uploads what its readers have, in a file of its own number.
     pub(super) fn upload(&mut self, links: &Links, last: bool) -> Result<(), SimError> {
         let now = SystemClock.now();
-        let mut number = file_number(now);
+        let mut number = file_number(now, SENDER);
         let terminals: Vec<TerminalId> = self.readers.keys().copied().collect();
         for terminal in terminals {
             let Some(reader) = self.readers.get_mut(&terminal) else { continue };
@@ -236,7 +249,7 @@ impl Scene {
                 self.uploaded_at.get(&city).filter(|(day, used)| *day == now.date() && *used >= number);
             match (export.records.is_empty(), used) {
                 (true, _) => continue,
-                (false, Some((_, used))) if last => number = used.saturating_add(1),
+                (false, Some((_, used))) if last => number = used.saturating_add(2),
                 (false, Some(_)) => continue,
                 (false, None) => {}
             }
