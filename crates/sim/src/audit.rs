@@ -9,6 +9,7 @@ use model::{Fen, MoneyError, PurseFen, TapRecord};
 
 use crate::SimError;
 use crate::books::{Books, Doubt, Identity, Position};
+use crate::desk::OrderEnd;
 use crate::network::Network;
 
 /// What the three sides say, before they are compared.
@@ -21,8 +22,29 @@ struct Sides {
     doubts: Vec<Doubt>,
 }
 
+/// Asks once more how the orders stand that were open when a card left: a later contact may have settled them.
+fn settle(network: &mut Network<'_>) -> Result<(), SimError> {
+    let Network { riders, desk, books, .. } = network;
+    for rider in riders {
+        let mut open = Vec::new();
+        for order in rider.open_orders.drain(..) {
+            match desk.end_of(&rider.passenger, &order.placed)? {
+                OrderEnd::Done { .. } => {
+                    books.loads.done.add(order.amount);
+                    books.loads.settled = books.loads.settled.saturating_add(1);
+                }
+                OrderEnd::Refused(_) => books.loads.settled = books.loads.settled.saturating_add(1),
+                OrderEnd::Open => open.push(order),
+            }
+        }
+        rider.open_orders = open;
+    }
+    Ok(())
+}
+
 /// Fills in the identity, the positions and the checks.
 pub(crate) fn audit(network: &mut Network<'_>, core: &Core) -> Result<(), SimError> {
+    settle(network)?;
     let balances = core.balances().map_err(|error| SimError::Centre(error.to_string()))?;
     let wallets = network.desk.books()?.paid;
     let purses = network.purses()?;
@@ -128,9 +150,9 @@ fn doubts(network: &mut Network<'_>) -> Result<Vec<Doubt>, SimError> {
     for rider in &mut network.riders {
         let Some(view) = rider.look() else { continue };
         let number = view.public_info.number;
-        if let Some(open) = &rider.open_order {
-            let on_the_card = view.loads.first().is_some_and(|load| load.at >= open.placed_at);
-            let (name, card) = (open.order.clone(), number.to_string());
+        for open in &rider.open_orders {
+            let on_the_card = view.loads.iter().any(|load| load.at == open.placed_at && open.is(load.amount));
+            let (name, card) = (open.placed.order.clone(), number.to_string());
             doubts.push(Doubt { what: "load", name, card, fen: open.amount, on_the_card });
         }
         for tap in torn.iter().filter(|tap| tap.card == number && tap.amount > PurseFen::ZERO) {

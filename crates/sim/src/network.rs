@@ -21,7 +21,7 @@ use crate::SimError;
 use crate::books::{Books, Total};
 use crate::cards::{chip, element, plastic, plastic_number};
 use crate::clock::SimClock;
-use crate::desk::{Desk, OrderEnd};
+use crate::desk::{Desk, OrderEnd, Placed};
 use crate::faults::{Cut, Leaving};
 use crate::links::{Links, SessionEnd};
 use crate::population::{Passenger, Population, has_gates, pick};
@@ -95,9 +95,16 @@ impl Channel for Held {
 
 /// An order whose end is not known yet.
 pub(crate) struct OpenOrder {
-    pub(crate) order: String,
+    pub(crate) placed: Placed,
     pub(crate) amount: Fen,
     pub(crate) placed_at: CardTime,
+}
+
+impl OpenOrder {
+    /// Whether it is about this amount.
+    pub(crate) fn is(&self, amount: PurseFen) -> bool {
+        self.amount == amount.into()
+    }
 }
 
 /// One passenger with a card.
@@ -107,8 +114,8 @@ pub(crate) struct Rider {
     agent: Agent,
     /// Inside these gates.
     inside: Option<Arc<Operator>>,
-    /// An order whose end is not known yet.
-    pub(crate) open_order: Option<OpenOrder>,
+    /// Orders whose end was not known when the card left.
+    pub(crate) open_orders: Vec<OpenOrder>,
     /// Found out at a reader that the purse is too low.
     pub(crate) wants_load: bool,
     /// The card, once it is known.
@@ -252,8 +259,7 @@ impl<'a> Network<'a> {
         if end == SessionEnd::CardGone {
             self.books.loads.torn = self.books.loads.torn.saturating_add(1);
             if !comes_back {
-                self.riders[index].open_order =
-                    Some(OpenOrder { order: placed.order, amount: amount.into(), placed_at });
+                self.riders[index].open_orders.push(OpenOrder { placed, amount: amount.into(), placed_at });
                 return Ok(());
             }
             self.session(index, &placed.session, None)?;
@@ -268,8 +274,7 @@ impl<'a> Network<'a> {
             }
             OrderEnd::Refused(code) => count(&mut self.books.loads.refused, code),
             OrderEnd::Open => {
-                self.riders[index].open_order =
-                    Some(OpenOrder { order: placed.order, amount: amount.into(), placed_at })
+                self.riders[index].open_orders.push(OpenOrder { placed, amount: amount.into(), placed_at })
             }
         }
         Ok(())
@@ -443,7 +448,7 @@ impl<'a> Network<'a> {
 
 impl Rider {
     fn new(passenger: Passenger, held: Held, agent: Agent, number: Option<CardNumber>) -> Self {
-        Rider { passenger, held, agent, inside: None, open_order: None, wants_load: false, number }
+        Rider { passenger, held, agent, inside: None, open_orders: Vec::new(), wants_load: false, number }
     }
 
     fn se_id(&self) -> String {
