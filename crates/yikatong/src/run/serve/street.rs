@@ -35,6 +35,8 @@ const WALLET: &str = "alipay";
 const PHONE: &str = "oppo-find7";
 /// Between two steps of the living network.
 const STEP: Duration = Duration::from_millis(1500);
+/// Between two questions about open orders.
+const FOLLOW: Duration = Duration::from_secs(5);
 /// Between two looks at the readers' batches.
 const COLLECT: Duration = Duration::from_secs(2);
 
@@ -84,7 +86,7 @@ pub(super) fn open(
     let url = |door: &Door| format!("http://{}", door.address);
     let links = Links::new(router).map_err(Failure::wrong)?;
     let scene = Scene::open(&registry, Arc::clone(&keys), command.data.as_deref())?;
-    let app = wallet_core(command, &registry, &url(centre_door))?;
+    let app = Arc::new(wallet_core(command, &registry, &url(centre_door))?);
     app.register(PASSENGER, PASSWORD, OPENING).map_err(Failure::wrong)?;
     let se_id = scene.se_id();
     let agent_url = Some(format!("{}/phones/{se_id}/wake", url(street)));
@@ -103,11 +105,15 @@ pub(super) fn open(
             move || collect(&street, &links, &stop)
         }),
         std::thread::spawn({
+            let (app, stop) = (Arc::clone(&app), Arc::clone(&stop));
+            move || follow(&app, &stop)
+        }),
+        std::thread::spawn({
             let stop = Arc::clone(&stop);
             move || living(&registry, keys, links, &stop)
         }),
     ];
-    Ok((wallet::http::router(Arc::new(app)), page::router(street), Background { stop, threads }))
+    Ok((wallet::http::router(app), page::router(street), Background { stop, threads }))
 }
 
 fn wallet_core(command: &Serve, registry: &Registry, centre_url: &str) -> Outcome<wallet::Core> {
@@ -144,6 +150,16 @@ fn collect(street: &Street, links: &Links, stop: &AtomicBool) {
             tracing::warn!(%failure, "a batch waits for the next upload");
         }
         wait(COLLECT, stop);
+    }
+}
+
+/// Asks the centre now and then how the wallet's open orders stand.
+fn follow(app: &wallet::Core, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        wait(FOLLOW, stop);
+        if let Err(problem) = app.refresh_open() {
+            tracing::warn!(%problem, "open orders wait for the next question");
+        }
     }
 }
 
