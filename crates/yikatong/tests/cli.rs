@@ -341,3 +341,75 @@ fn a_card_s_state_file_is_the_card() {
         &["card.state"],
     );
 }
+
+/// The centre, the wallet and the phone are killed, not asked, and go on where they were.
+#[test]
+fn a_killed_network_goes_on_from_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (data, state) = (path("data"), path("phone.state"));
+    let free = "127.0.0.1:0";
+    let life = |what: &[&str]| {
+        let serve = [
+            "serve",
+            "--demo",
+            "--data",
+            &data,
+            "--listen",
+            free,
+            "--wallet-listen",
+            free,
+            "--street-listen",
+            free,
+        ];
+        let serve = Running::start(&serve, 4);
+        let element = Running::start(
+            &["element", "serve", "--phone", "oppo-n1", "--listen", free, "--state", &state],
+            1,
+        );
+        let (centre, wallet) = (serve.address("centre"), serve.address("wallet"));
+        let card = format!("tcp:{}", element.address("OPPO"));
+        let head = [
+            "phone",
+            "--json",
+            "--phone",
+            "oppo-n1",
+            "--user",
+            "rider",
+            "--password",
+            "864209",
+            "--centre",
+            &centre,
+        ];
+        json(&run(&[&head[..], &["--wallet", &wallet, "--card", &card], what].concat()))
+    };
+    assert_eq!(life(&["issue", "--city", "3500"])["state"], "done");
+    assert_eq!(life(&["load", "--amount", "3000"])["balance_fen"], 3000);
+    assert_eq!(life(&["load", "--amount", "2000"])["balance_fen"], 5000);
+    assert_eq!(life(&["read"])["balance_fen"], 5000);
+}
+
+/// A virtual reader that asks for the answer to reset and selects the issuer's security domain.
+#[test]
+fn an_element_goes_into_a_virtual_reader() {
+    use std::io::{Read, Write};
+    let reader = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = reader.local_addr().unwrap().to_string();
+    let mut child =
+        yikatong().args(["element", "serve", "--phone", "xiaomi-mi3", "--vpcd", &address]).spawn().unwrap();
+    let (mut card, _) = reader.accept().unwrap();
+    let mut exchange = |frame: &[u8]| {
+        card.write_all(frame).unwrap();
+        let mut length = [0; 2];
+        card.read_exact(&mut length).unwrap();
+        let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];
+        card.read_exact(&mut answer).unwrap();
+        answer
+    };
+    assert_eq!(exchange(&[0, 1, 4]), [0x3B, 0x80, 0x80, 0x01, 0x01]);
+    let fci = exchange(&[0, 5, 0x00, 0xA4, 0x04, 0x00, 0x00]);
+    assert!(fci.starts_with(&[0x6F]) && fci.ends_with(&[0x90, 0x00]), "{fci:02X?}");
+    drop(card);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
