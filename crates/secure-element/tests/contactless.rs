@@ -45,6 +45,19 @@ fn a_reader_meets_the_card_that_was_activated_last() {
 }
 
 #[test]
+fn a_full_name_means_one_application_even_where_another_begins_so() {
+    let mut host = phone();
+    host.issue(2000);
+    host.activate(2000, true);
+    let mut session = host.domain_session();
+    assert_eq!(host.install_purse(&mut session, Aid::of(PURSE_AID)), Status::OK);
+    assert_eq!(host.personalise(&mut session, 3150, Aid::of(PURSE_AID)), Status::OK);
+    assert_eq!(seen(&mut host), Some(3150));
+    let next = Select { name: PURSE_AID.to_vec(), next: true }.to_apdu();
+    assert_eq!(host.send(&next).data, host.select(instance(2000)).data);
+}
+
+#[test]
 fn a_deleted_card_makes_room_for_the_one_before() {
     let mut host = phone();
     for city in [2000, 3150] {

@@ -249,7 +249,7 @@ fn a_personalisation_is_whole_in_order_and_in_one_session_or_it_never_was() {
     // Broken off after one block, opened again: what came before is forgotten.
     within(&mut host, &mut session, &open);
     assert_eq!(within(&mut host, &mut session, &all[0]).status, Status::OK);
-    let mut session = host.domain_session();
+    let mut session = host.open(&own(), Level::MacAndEncryption);
     let rest = within(&mut host, &mut session, &all[1]);
     assert_eq!(rest.status, Status::CONDITIONS_NOT_SATISFIED, "the other session has ended it");
     assert_eq!(host.personalise(&mut session, 2000, instance(2000)), Status::OK);
@@ -326,6 +326,8 @@ fn what_is_only_installed_is_made_selectable_later() {
     assert_eq!(within(&mut host, &mut session, &Install::Application(made)).status, Status::OK);
     let personalise = Install::Personalize { target: instance(2000) };
     assert_eq!(within(&mut host, &mut session, &personalise).status, Status::CONDITIONS_NOT_SATISFIED);
+    assert_eq!(host.select(instance(2000)).status, Status::FILE_NOT_FOUND);
+    let mut session = host.domain_session();
     let privileges = smartcard::gp::Privileges::default();
     let select = Install::MakeSelectable { instance: instance(2000), privileges };
     assert_eq!(within(&mut host, &mut session, &select).status, Status::OK);
