@@ -16,6 +16,7 @@ mod mac;
 mod psam;
 mod purse;
 mod roots;
+mod sam;
 mod service;
 mod software;
 pub mod vault;
@@ -34,6 +35,7 @@ pub use model::registry::KeyScheme;
 pub use psam::PsamKeys;
 pub use purse::{LoadOffer, LoadSession, Purchase, PurchaseSession, load_tac, purchase_tac};
 pub use roots::Roots;
+pub use sam::SamPurpose;
 pub use service::{
     CardRef, ChannelFacts, ChannelOwner, CheckValue, KeyError, KeyService, LoadProof, LoadRequest, PsamScope,
     WrappedCardKey,

@@ -81,7 +81,7 @@ impl Roots {
         self.0.makers.insert((name.to_owned(), version), keys);
     }
 
-    fn card_root(&self, usage: KeyUsage) -> &Key16 {
+    pub(crate) fn card_root(&self, usage: KeyUsage) -> &Key16 {
         let [internal_auth, tac, maintenance, pin_unblock, pin_reload, control, purchase, load] =
             &self.0.card;
         match usage {
@@ -94,11 +94,6 @@ impl Roots {
             KeyUsage::Purchase => purchase,
             KeyUsage::Load => load,
         }
-    }
-
-    /// The root of a national PSAM.
-    pub(crate) fn purchase_root(&self) -> &Key16 {
-        self.card_root(KeyUsage::Purchase)
     }
 
     pub(crate) fn city_key(&self, usage: KeyUsage, city: CityCode) -> Key16 {

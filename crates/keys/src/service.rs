@@ -7,10 +7,12 @@
 use model::registry::KeyScheme;
 use model::{CardNumber, CardTime, CityCode, PurseFen, Tac, TapRecord, TerminalId};
 
+use crate::block::Key16;
 use crate::card_keys::KeyUsage;
 use crate::channel::{ChannelKeys, WrappedKey};
 use crate::psam::PsamKeys;
 use crate::purse::LoadOffer;
+use crate::sam::SamPurpose;
 
 /// A card, as its keys are derived: city and number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -213,6 +215,19 @@ pub trait KeyService: Send + Sync {
     /// # Errors
     /// None in software; a module may refuse.
     fn psam_keys(&self, scope: PsamScope) -> Result<PsamKeys, KeyError>;
+
+    /// The command that writes a SAM's key, enciphered under the SAM's `control` key; `challenge` is what the SAM has
+    /// just answered to GET CHALLENGE.
+    ///
+    /// # Errors
+    /// None in software; a module may refuse.
+    fn sam_write_key(
+        &self,
+        purpose: SamPurpose,
+        scope: PsamScope,
+        control: &Key16,
+        challenge: [u8; 4],
+    ) -> Result<Vec<u8>, KeyError>;
 
     /// Names and check values of the roots, and of the makers' element keys.
     fn check_values(&self) -> Vec<CheckValue>;

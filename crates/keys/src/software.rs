@@ -16,6 +16,7 @@ use crate::line::line_mac;
 use crate::psam::PsamKeys;
 use crate::purse::{LoadOffer, LoadSession, Purchase, load_tac, purchase_tac};
 use crate::roots::{Roots, VERSION};
+use crate::sam::{SamPurpose, write_key};
 use crate::service::{
     CardRef, ChannelFacts, ChannelOwner, CheckValue, KeyError, KeyService, LoadProof, LoadRequest, PsamScope,
     WrappedCardKey,
@@ -129,9 +130,32 @@ impl KeyService for SoftwareKeys {
 
     fn psam_keys(&self, scope: PsamScope) -> Result<PsamKeys, KeyError> {
         Ok(match scope {
-            PsamScope::National => PsamKeys::new(self.roots.purchase_root().clone(), VERSION, 2),
-            PsamScope::City(city) => PsamKeys::new(self.city_key(KeyUsage::Purchase, city), VERSION, 1),
+            PsamScope::National => {
+                PsamKeys::new(self.roots.card_root(KeyUsage::Purchase).clone(), VERSION, scope.levels())
+            }
+            PsamScope::City(city) => {
+                PsamKeys::new(self.city_key(KeyUsage::Purchase, city), VERSION, scope.levels())
+            }
         })
+    }
+
+    fn sam_write_key(
+        &self,
+        purpose: SamPurpose,
+        scope: PsamScope,
+        control: &Key16,
+        challenge: [u8; 4],
+    ) -> Result<Vec<u8>, KeyError> {
+        let usage = match purpose {
+            SamPurpose::Purchase => KeyUsage::Purchase,
+            SamPurpose::Load => KeyUsage::Load,
+        };
+        let key = match scope {
+            PsamScope::National => self.roots.card_root(usage).clone(),
+            PsamScope::City(city) => self.city_key(usage, city),
+        };
+        let written = write_key(&key, (purpose, scope.levels(), VERSION), control, challenge);
+        written.ok_or(KeyError::UnknownAlgorithm(0))
     }
 
     fn check_values(&self) -> Vec<CheckValue> {

@@ -365,6 +365,26 @@ pub(crate) enum Keys {
         #[command(flatten)]
         vault: VaultFile,
     },
+    /// The command that writes a reader's PSAM, or a load point's ISAM, under the module's own control key.
+    #[command(
+        after_help = "Example: yikatong keys sam --control control.txt --challenge 5D72B3FD --city 2000 --vault national.vault --passphrase-file pass.txt"
+    )]
+    Sam {
+        /// The module's control key: 32 hex digits and their check value.
+        #[arg(long, value_name = "FILE")]
+        control: PathBuf,
+        /// What the module has just answered to GET CHALLENGE, 8 hex digits.
+        #[arg(long, value_name = "HEX")]
+        challenge: String,
+        /// The one city whose cards it takes [default: national, takes every city's].
+        #[arg(long)]
+        city: Option<CityCode>,
+        /// An ISAM, for loads; otherwise a PSAM, for purchases.
+        #[arg(long)]
+        load: bool,
+        #[command(flatten)]
+        vault: VaultFile,
+    },
     /// Check values of one card's keys.
     #[command(after_help = "Example: yikatong keys derive --city 2000 --card 2000000000000001")]
     Derive {

@@ -4,7 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use keys::vault::{Cost, Lock, seal};
-use keys::{CardRef, CheckValue, Component, Roots, StaticKeys, demo_card_keys, demo_constants};
+use keys::{
+    CardRef, CheckValue, Component, KeyService, PsamScope, Roots, SamPurpose, SoftwareKeys, StaticKeys,
+    demo_card_keys, demo_constants,
+};
 use model::{CardNumber, CityCode};
 use serde_json::json;
 
@@ -22,6 +25,17 @@ pub(crate) fn run(command: Keys, json: bool) -> Outcome {
             check_values(&roots.check_values(), json)
         }
         Keys::AddMaker { maker, version, file, vault } => add_maker(&maker, version, &file, &vault, json),
+        Keys::Sam { control, challenge, city, load, vault } => {
+            let purpose = if load { SamPurpose::Load } else { SamPurpose::Purchase };
+            sam(
+                purpose,
+                city.map_or(PsamScope::National, PsamScope::City),
+                &control,
+                &challenge,
+                &vault,
+                json,
+            )
+        }
         Keys::Derive { city, card } => derive(city, card, json),
     }
 }
@@ -81,6 +95,32 @@ fn add_maker(maker: &str, version: u8, file: &Path, vault: &VaultFile, json: boo
         .map_err(Failure::wrong)?;
     write_file(&vault.vault, &sealed)?;
     check_values(&roots.check_values(), json)
+}
+
+/// The command that carries a SAM's key.
+fn sam(
+    purpose: SamPurpose,
+    scope: PsamScope,
+    control: &Path,
+    challenge: &str,
+    vault: &VaultFile,
+    json: bool,
+) -> Outcome {
+    let mut random = [0; 4];
+    hex::decode_to_slice(challenge, &mut random)
+        .map_err(|_| Failure::input(format_args!("--challenge: `{challenge}`; expected 8 hex digits")))?;
+    let mut keys = component(control)?.into_iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else {
+        return Err(Failure::path(control, "expected one line, the module's control key"));
+    };
+    let service = SoftwareKeys::new(open_vault(&vault.vault, Some(&vault.passphrase_file))?);
+    let command = service.sam_write_key(purpose, scope, &key.into_key(), random).map_err(Failure::wrong)?;
+    let command = hex::encode_upper(command);
+    if json {
+        return print(&json!({ "write_key": command }));
+    }
+    outln!("{command}");
+    Ok(())
 }
 
 fn check_values(values: &[CheckValue], json: bool) -> Outcome {
