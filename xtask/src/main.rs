@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout)] // a chore talks to the person who runs it
 
+mod bench;
 mod steps;
 mod tidy;
 
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask test [--install]   format, lints, all tests, docs, licences; installs missing tools with --install or CI=true
 cargo xtask setup              installs the optional tools that the tests use
+cargo xtask bench              measures a release build: a network day, a start, an idle centre
 cargo xtask tidy               checks the map, the sizes and the headers alone
 
 Exit codes: 0 all well, 1 something is wrong, 2 bad use.";
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
         ["test"] => steps::test(std::env::var("CI").is_ok_and(|ci| ci == "true")),
         ["test", "--install"] => steps::test(true),
         ["setup"] => steps::setup(),
+        ["bench"] => bench::bench(),
         ["tidy"] => steps::tidy(),
         ["help" | "--help" | "-h"] | [] => {
             println!("{HELP}");

@@ -195,6 +195,16 @@ fn a_vault_is_made_by_custodians_and_opens_with_its_passphrase_alone() {
     assert!(
         json(&keys(&["check"], "pass")).as_array().unwrap().len() > json(&made).as_array().unwrap().len()
     );
+
+    fs::write(path("control"), "00112233445566778899AABBCCDDEEFF FB0975\n").unwrap();
+    let control = path("control");
+    let sam = |more: &[&str]| {
+        let head = ["sam", "--control", &control, "--challenge", "5D72B3FD"];
+        json(&keys(&[&head[..], more].concat(), "pass"))["write_key"].as_str().unwrap().to_owned()
+    };
+    let (psam, isam, national) = (sam(&["--city", "2000"]), sam(&["--city", "2000", "--load"]), sam(&[]));
+    assert!(psam.starts_with("84D400001C") && psam.len() == 66, "{psam}");
+    assert!(psam != isam && psam != national, "each module has its own key");
 }
 
 #[test]
