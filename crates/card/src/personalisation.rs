@@ -63,6 +63,13 @@ impl Personalisation {
     /// The blocks to send in STORE DATA, in order, inside the secure channel whose keys wrapped `keys`.
     #[must_use]
     pub fn store_data(&self, keys: &[WrappedCardKey]) -> Vec<Vec<u8>> {
+        self.store_data_in(keys, BLOCK)
+    }
+
+    /// The same in blocks of at most `most` plain bytes, for phones that pass less than a whole command; a group that is
+    /// longer by itself stands alone.
+    #[must_use]
+    pub fn store_data_in(&self, keys: &[WrappedCardKey], most: usize) -> Vec<Vec<u8>> {
         let mut groups = vec![
             group(ISSUE_INFO, self.issue_info.to_bytes()),
             group(PUBLIC_INFO, self.public_info.to_bytes()),
@@ -75,7 +82,7 @@ impl Personalisation {
         let mut blocks: Vec<Vec<u8>> = Vec::new();
         for group in groups {
             match blocks.last_mut() {
-                Some(block) if block.len().saturating_add(group.len()) <= BLOCK => block.extend(group),
+                Some(block) if block.len().saturating_add(group.len()) <= most => block.extend(group),
                 _ => blocks.push(group),
             }
         }

@@ -160,6 +160,26 @@ fn every_phone_in_the_registry_gets_a_card_and_a_load() {
 }
 
 #[test]
+fn no_command_is_longer_than_the_phone_passes() {
+    struct Measured(SoftwareElement, usize);
+    impl Channel for Measured {
+        fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
+            let data = Apdu::parse(command).unwrap().data.len();
+            assert!(data <= self.1, "{data} bytes of data; the phone passes {}", self.1);
+            self.0.transmit(command)
+        }
+        fn reset(&mut self) -> Result<(), ChannelError> {
+            self.0.reset()
+        }
+    }
+    for phone in registry().phones() {
+        let (chip, on) = element(&phone.id);
+        let mut measured = Measured(chip, usize::from(phone.element.max_apdu));
+        assert_eq!(run(&mut issue(&on, 2000, &[]), &mut measured, None).0, Report::Issued, "{}", phone.id);
+    }
+}
+
+#[test]
 fn an_issue_cut_at_any_command_is_finished_by_starting_it_again() {
     let whole = {
         let (mut chip, on) = element("oppo-find7");

@@ -7,6 +7,7 @@
 //! personalised with this very card or made anew. The element's keys are tried once.
 
 use card::command::SelectApplication;
+use card::personalisation::BLOCK;
 use keys::{ChannelFacts, ChannelKeys, ChannelOwner};
 use smartcard::gp::{
     Aid, Delete, InitializeUpdate, InitializeUpdateAnswer, Install, InstallApplication, InstallParameters,
@@ -185,14 +186,23 @@ impl Issue {
             script.push(session.wrap(&Delete { aid: self.plan.instance, related: false }.to_apdu()));
         }
         let keys = env.keys.wrap_card_keys(&self.plan.card, session.keys()).map_err(ours)?;
-        let blocks = StoreData::series(self.plan.personalisation.store_data(&keys), true)
-            .ok_or_else(|| refused(RefusalCode::Ours, "STORE DATA"))?;
+        let blocks =
+            StoreData::series(self.plan.personalisation.store_data_in(&keys, self.longest_block()), true)
+                .ok_or_else(|| refused(RefusalCode::Ours, "STORE DATA"))?;
         script.push(session.wrap(&self.purse().to_apdu()));
         script.push(session.wrap(&Install::Personalize { target: self.plan.instance }.to_apdu()));
         script.extend(blocks.iter().map(|block| session.wrap(&block.to_apdu())));
         script.extend(self.activation());
         self.step = Step::Filling { put_keys: put_keys || stale, blocks: blocks.len() };
         Ok(Next::Run(script))
+    }
+
+    /// The most plain bytes of STORE DATA that reach the element whole: what its phone passes, less the MAC, in whole
+    /// cipher blocks, less a byte of padding.
+    fn longest_block(&self) -> usize {
+        let passed = usize::from(self.plan.element.facts().max_apdu);
+        let blocks = passed.saturating_sub(8) / 8;
+        blocks.saturating_mul(8).saturating_sub(1).min(BLOCK)
     }
 
     fn filled(&mut self, first: bool, blocks: usize, answers: &mut Answers<'_>) -> Result<Next, Stop> {

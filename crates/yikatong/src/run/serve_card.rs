@@ -72,14 +72,17 @@ pub(crate) fn open(path: &Path) -> Outcome<Box<dyn Channel>> {
         ));
     }
     let store = || Box::new(FileStore::new(path));
-    let element = SoftwareElement::open(store(), Box::new(SystemEntropy));
-    if let Ok(Some(element)) = element {
-        return Ok(Box::new(element));
-    }
+    let element = match SoftwareElement::open(store(), Box::new(SystemEntropy)) {
+        Ok(Some(element)) => return Ok(Box::new(element)),
+        Ok(None) => return Err(Failure::path(path, "holds no card")),
+        Err(error) => error,
+    };
     match PlasticCard::open(store(), Box::new(SystemEntropy)) {
         Ok(Some(card)) => Ok(Box::new(card)),
         Ok(None) => Err(Failure::path(path, "holds no card")),
-        Err(error) => Err(Failure::input(error)),
+        Err(card) => {
+            Err(Failure::input(format_args!("no phone's element ({element}) and no plastic card ({card})")))
+        }
     }
 }
 
