@@ -36,6 +36,8 @@ pub struct RideBefore {
     pub city: CityCode,
     /// When it ended: at the exit, or when it was paid.
     pub ended: CardTime,
+    /// It was on the line that this ride is on.
+    pub same_line: bool,
 }
 
 /// What a ride costs.
@@ -129,6 +131,7 @@ fn applies(transfer: &Transfer, city: CityCode, ride: &Ride) -> bool {
     ride.before.is_some_and(|before| {
         before.city == city
             && transfer.from.contains(&before.mode)
+            && !(transfer.only_to_another_line && before.same_line)
             && (0..=window).contains(&ride.began.seconds_since(before.ended))
     })
 }
@@ -169,6 +172,7 @@ mod tests {
         before: Option<Mode>,
         before_city: Option<CityCode>,
         before_minutes: Option<i64>,
+        same_line: Option<bool>,
         list: Option<PurseFen>,
         pay: Option<PurseFen>,
         refused: Option<String>,
@@ -182,6 +186,7 @@ mod tests {
                 mode,
                 city: self.before_city.unwrap_or(city),
                 ended: began.plus_seconds(seconds(self.before_minutes).saturating_neg()),
+                same_line: self.same_line.unwrap_or(false),
             });
             let at = began.plus_seconds(seconds(self.minutes)).plus_seconds(self.seconds.unwrap_or(0));
             Ride { began, at, metres: self.metres, named: self.named, before }

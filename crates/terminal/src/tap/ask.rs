@@ -128,7 +128,7 @@ impl Terms<'_> {
         if ride.is_some_and(|ride| ride.locked) {
             return Err(Refusal::Blocked);
         }
-        let price = self.price(self.at, None, list, last_ride(rail, ride))?;
+        let price = self.price(self.at, None, list, last_ride(rail, ride, self.line()))?;
         let write = ride.filter(|_| pays_at_once(self.settings.operator.mode)).map(|ride| {
             let last = Some(self.ride_now(ride.last, price));
             (RideRecord::TAG, RideRecord { last, ..ride }.to_bytes().to_vec())
@@ -179,7 +179,7 @@ impl Terms<'_> {
         }
         let stop_in = place::stop_label(operator, entry.stop);
         let metres = operator.distance_m(&stop_in, &self.settings.stop);
-        let price = self.price(entry.at, metres, list, last_ride(None, ride))?;
+        let price = self.price(entry.at, metres, list, last_ride(None, ride, self.line()))?;
         let trip = RailTrip::Left { entry, exit: self.pass(), fare: price.pay };
         Ok(Plan {
             info,
@@ -202,6 +202,12 @@ impl Terms<'_> {
     ) -> Result<Price, Refusal> {
         let ride = Ride { began, at: self.at, metres, named, before };
         fare::price(&self.settings.operator, &ride).map_err(|_: FareError| Refusal::NoFare)
+    }
+
+    /// The line that this reader is on, as the card numbers it.
+    fn line(&self) -> (OperatorId, u16) {
+        let operator = &self.settings.operator;
+        (operator.id, place::line_number(operator, &self.settings.line))
     }
 
     /// Whether a trip that began there cannot be going on any more, or lies in the future.
@@ -252,17 +258,27 @@ fn open(rail: Option<RailRecord>) -> Result<RailRecord, Refusal> {
 }
 
 /// The later of the two rides that the card remembers: only the very last one can be transferred from.
-fn last_ride(rail: Option<RailRecord>, ride: Option<RideRecord>) -> Option<RideBefore> {
+/// The newest ride on the card, on whichever record, as a reader on `line` (of an operator, by number) sees it.
+fn last_ride(
+    rail: Option<RailRecord>,
+    ride: Option<RideRecord>,
+    line: (OperatorId, u16),
+) -> Option<RideBefore> {
+    let same = |operator, number| number != 0 && (operator, number) == line;
     let left = rail.and_then(|rail| match rail.trip {
-        RailTrip::Left { exit, .. } => {
-            Some(RideBefore { mode: mode_of(exit.operator), city: exit.city, ended: exit.at })
-        }
+        RailTrip::Left { exit, .. } => Some(RideBefore {
+            mode: mode_of(exit.operator),
+            city: exit.city,
+            ended: exit.at,
+            same_line: same(exit.operator, exit.line),
+        }),
         _ => None,
     });
     let paid = (ride.and_then(|ride| ride.last)).map(|ride| RideBefore {
         mode: ride.mode,
         city: ride.city,
         ended: ride.at,
+        same_line: same(ride.operator, ride.line),
     });
     left.into_iter().chain(paid).max_by_key(|ride| ride.ended)
 }

@@ -2,7 +2,8 @@
 //!
 //! Standard: GET TRANSACTION PROVE (card.md section 1.5). The card gives the proof of its last transaction of a
 //! type by its number; that the number is really this tap's is seen in the log, or in the trip record where
-//! amount 0 leaves the number unmoved.
+//! amount 0 leaves the number unmoved. A compound purchase of amount 0 after the torn one may have put its own proof
+//! under the same number; the times of the trip records give that away.
 //!
 //! Invariant: no second debit. What can be neither finished nor shown undone is doubted, by name.
 
@@ -10,8 +11,8 @@ use card::command::{
     GetTransactionProve, InitializeForPurchase, PurchaseKind, ReadRecord, RecordPlace, Records,
     TransactionProof,
 };
-use card::layout::{LOG_RECORDS, LogRecord, PublicInfo, Sfi};
-use model::{PurseFen, Tac};
+use card::layout::{LOG_RECORDS, LogRecord, PublicInfo, RailRecord, RailTrip, RideRecord, Sfi};
+use model::{CardTime, PurseFen, Tac, TxnType};
 use smartcard::{Response, Status};
 
 use super::admit::Selected;
@@ -40,10 +41,18 @@ pub(super) struct Proving {
     counter: u16,
 }
 
-/// There is a proof; the log is asked whose it is.
+/// There is a proof; the log is asked whose it is, line by line from the newest.
 pub(super) struct Identifying {
     torn: Torn,
     proof: TransactionProof,
+    line: u8,
+}
+
+/// The proof's number is the torn tap's; the trip record `tag` is asked for, whether it is newer.
+pub(super) struct Dating {
+    torn: Torn,
+    proof: TransactionProof,
+    tag: u8,
 }
 
 /// There is no proof; INITIALIZE is sent to see the card's counter.
@@ -124,6 +133,21 @@ impl<'v> Terms<'v> {
         keep(note, KeptStage::RecoveredElse(Tap { terms: self, stage }))
     }
 
+    /// Asks for line `line` of the log: whose debit has the number of the proof?
+    fn identify(self, torn: Torn, proof: TransactionProof, line: u8) -> Step<'v> {
+        let read = record(Sfi::PURCHASES, RecordPlace::Number(line));
+        self.card(
+            &read,
+            CardStage::Identifying(Tap { terms: self, stage: Identifying { torn, proof, line } }),
+        )
+    }
+
+    /// Asks for a trip record: is it newer than the torn tap, so that the proof may be its own?
+    fn date(self, torn: Torn, proof: TransactionProof, tag: u8) -> Step<'v> {
+        let read = record(Sfi::COMPOUND, RecordPlace::Tag(tag));
+        self.card(&read, CardStage::Dating(Tap { terms: self, stage: Dating { torn, proof, tag } }))
+    }
+
     /// The tap happened. If the PSAM still has its session open, it checks MAC2, as it would have.
     fn happened(self, torn: Torn, proof: TransactionProof) -> Step<'v> {
         let is_open = self.has_open(torn.pending.id());
@@ -163,11 +187,7 @@ impl<'v> Tap<'v, Proving> {
             };
         }
         match proof {
-            Some(proof) => {
-                let newest = record(Sfi::PURCHASES, RecordPlace::Number(1));
-                let next = Tap { terms, stage: Identifying { torn, proof } };
-                terms.card(&newest, CardStage::Identifying(next))
-            }
+            Some(proof) => terms.identify(torn, proof, 1),
             None => {
                 let look = InitializeForPurchase {
                     kind: PurchaseKind::Plain,
@@ -182,13 +202,40 @@ impl<'v> Tap<'v, Proving> {
 }
 
 impl<'v> Tap<'v, Identifying> {
-    /// Another reader's tap may have taken the number that ours never used.
+    /// Another reader's tap may have taken the number that ours never used. A tap of the other kind leaves our
+    /// proof where it is, and its own line above ours.
     pub(super) fn answer(self, answer: Option<Response>) -> Step<'v> {
-        let Tap { terms, stage: Identifying { torn, proof } } = self;
+        let Tap { terms, stage: Identifying { torn, proof, line } } = self;
         let Some(answer) = answer else { return terms.still_torn(torn) };
-        match log_line(&answer) {
-            Some(line) if !torn.is(&line) => terms.undone(torn),
+        let Some(found) = log_line(&answer).filter(|found| !torn.is(found)) else {
             // A card whose log cannot be read is believed, as readers in the field do.
+            return match torn.pending.facts().kind {
+                TxnType::Compound => terms.date(torn, proof, RailRecord::TAG),
+                _ => terms.happened(torn, proof),
+            };
+        };
+        match found.counter.wrapping_sub(torn.pending.facts().card_seq) {
+            // A card may also write the number before the debit.
+            0 | u16::MAX => terms.undone(torn),
+            newer if line == 1 && newer < u16::from(LOG_RECORDS) => {
+                let back = u8::try_from(newer).unwrap_or(u8::MAX).saturating_add(1);
+                terms.identify(torn, proof, back)
+            }
+            _ => terms.doubted(torn, Doubt::MovedOn),
+        }
+    }
+}
+
+impl<'v> Tap<'v, Dating> {
+    pub(super) fn answer(self, answer: Option<Response>) -> Step<'v> {
+        let Tap { terms, stage: Dating { torn, proof, tag } } = self;
+        let Some(answer) = answer else { return terms.still_torn(torn) };
+        let written = parsed::<ReadRecord>(&answer).and_then(|record| last_time(tag, &record));
+        if written.is_some_and(|written| written > torn.pending.facts().at) {
+            return terms.doubted(torn, Doubt::MovedOn);
+        }
+        match tag {
+            RailRecord::TAG => terms.date(torn, proof, RideRecord::TAG),
             _ => terms.happened(torn, proof),
         }
     }
@@ -269,6 +316,18 @@ impl<'v> Tap<'v, Settled> {
 
 fn record(file: Sfi, place: RecordPlace) -> ReadRecord {
     ReadRecord { file, records: Records::One(place), length: 0 }
+}
+
+/// When a trip record was last written, as far as it says so.
+fn last_time(tag: u8, record: &[u8]) -> Option<CardTime> {
+    if tag == RideRecord::TAG {
+        return RideRecord::parse(record)?.last.map(|ride| ride.at);
+    }
+    match RailRecord::parse(record)?.trip {
+        RailTrip::Entered { entry } => Some(entry.at),
+        RailTrip::Left { exit, .. } => Some(exit.at),
+        _ => None,
+    }
 }
 
 fn log_line(answer: &Response) -> Option<LogRecord> {
