@@ -172,6 +172,13 @@ impl Status {
         self.0 == 0x9000
     }
 
+    /// Whether a command that answers this may have changed the card although it is not `9000`: an answer still to be
+    /// fetched (`61xx`), a warning (`62xx`, `63xx`), a memory that failed (`65xx`), a fault without a name (`6Fxx`).
+    #[must_use]
+    pub const fn leaves_open(self) -> bool {
+        matches!(self.0 >> 8, 0x61 | 0x62 | 0x63 | 0x65 | 0x6F)
+    }
+
     /// `63Cx`: wrong PIN, `x` tries left.
     #[must_use]
     pub fn tries_left(self) -> Option<u8> {
@@ -295,6 +302,16 @@ mod tests {
         assert_eq!(Apdu::parse(&[0, 0xA4, 4, 0, 5, 1, 2]), Err(ApduError::WrongLc { lc: 5, found: 2 }));
         assert_eq!(Apdu::parse(&[0, 0xA4, 4, 0, 1, 1, 2, 3]), Err(ApduError::WrongLc { lc: 1, found: 3 }));
         assert_eq!(Response::parse(&[0x90]), Err(ApduError::TooShort(1)));
+    }
+
+    #[test]
+    fn only_some_refusals_prove_that_nothing_changed() {
+        for status in [0x6110, 0x6281, 0x63C0, 0x6581, 0x6F00] {
+            assert!(Status(status).leaves_open(), "{status:04X}");
+        }
+        for status in [0x9000, 0x6400, 0x6700, 0x6985, 0x6A81, 0x6C04, 0x9302, 0x9401] {
+            assert!(!Status(status).leaves_open(), "{status:04X}");
+        }
     }
 
     #[test]

@@ -226,6 +226,39 @@ fn a_load_cut_at_any_command_moves_money_once_or_never() {
     }
 }
 
+/// The load, up to the point where CREDIT FOR LOAD is on its way and `answers` come back in its place.
+fn credit_answered_with(answers: &[Option<Response>]) -> Report {
+    let (mut chip, _) = issued(2000);
+    let (keys, mut random) = (SoftwareKeys::demo(), Seeded::new(9));
+    let mut env = Env { keys: &keys, entropy: &mut random, now: now() };
+    let mut job = load(2000, 5000, None);
+    let Next::Run(offer) = job.start(&mut env) else { panic!("no script") };
+    let offered: Vec<_> = offer.iter().map(|command| Some(chip.exchange(command).unwrap())).collect();
+    assert!(matches!(job.answers(&offered, &mut env), Next::Reserve(_)));
+    assert!(matches!(job.confirmed(&mut env), Next::Run(credit) if credit.len() == 1));
+    match job.answers(answers, &mut env) {
+        Next::Done(report) => report,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn only_a_refusal_of_the_credit_itself_proves_that_the_card_has_not_got_it() {
+    let status = |status: u16| Some(Response::status(smartcard::Status(status)));
+    for refusal in [0x9302, 0x6985, 0x6A81] {
+        let report = credit_answered_with(&[status(refusal)]);
+        assert!(matches!(report, Report::LoadRefused { .. }), "{refusal:04X}: {report:?}");
+    }
+    for open in [0x6581, 0x6F00, 0x6104, 0x6310] {
+        let report = credit_answered_with(&[status(open)]);
+        assert!(matches!(report, Report::Unknown { .. }), "{open:04X}: {report:?}");
+    }
+    // A second agent of the same session answers an earlier script while the first one has the credit in hand.
+    let report = credit_answered_with(&[status(0x6A82), None, None]);
+    assert!(matches!(report, Report::Unknown { .. }), "{report:?}");
+    assert!(matches!(credit_answered_with(&[]), Report::Unknown { .. }));
+}
+
 #[test]
 fn a_load_in_doubt_is_settled_both_ways_before_the_next_one() {
     for seen in [false, true] {

@@ -180,7 +180,7 @@ impl<'v> Tap<'v, Begun> {
             let next = Tap { terms, stage: Debited { pending, tac } };
             return terms.psam(&CreditSamForPurchase { mac2 }, PsamStage::Checking(next));
         }
-        if answer.status.is_ok() || answer.status == Status::MEMORY_FAILURE {
+        if answer.status.is_ok() || answer.status.leaves_open() {
             return Step::Done(TapOutcome::Torn(pending));
         }
         let why = if answer.status == Status::BALANCE_LOW { Refusal::BalanceLow } else { Refusal::CardWrong };

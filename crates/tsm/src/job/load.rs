@@ -157,9 +157,14 @@ fn pin_accepted(answers: &mut Answers<'_>) -> Result<(), Stop> {
     if status.is_ok() { Ok(()) } else { Err(refused_with(RefusalCode::Pin, "VERIFY PIN", status)) }
 }
 
-/// No `Result`: once the bytes are sent, any answer, and silence, is an outcome.
+/// No `Result`: once the bytes are sent, any answer, and silence, is an outcome. Answers to something else, such as
+/// those of a second agent that was still at an earlier script, say nothing of the credit.
 fn credited(reservation: Reservation, answers: &mut Answers<'_>, env: &Env<'_>) -> Next {
-    let Ok(response) = answers.any() else { return Next::Done(Report::Unknown { reservation }) };
+    let unknown = Next::Done(Report::Unknown { reservation });
+    let [Some(response)] = answers.0 else { return unknown };
+    if response.status.leaves_open() {
+        return unknown;
+    }
     if !response.status.is_ok() {
         let refusal =
             Refusal { code: RefusalCode::CardRefused, at: "CREDIT FOR LOAD", status: Some(response.status) };
