@@ -2,8 +2,8 @@
 //!
 //! Each passenger of the file gets a plastic card of the city, personalised and loaded; each reader of the file is
 //! one of ours with the operator's fare. The file's list fare is what the reader's table or driver would name.
-//! Where the file begins in the middle of a trip, the missing part is made up before the file's first minute: an
-//! entry for whoever only leaves, a ride for whoever is shown with a transfer.
+//! Where the file begins in the middle of a trip, or has only its end, the missing part is made up: an entry for
+//! whoever only leaves, a ride for whoever is shown with a transfer.
 //!
 //! Invariant: what is charged comes from the card, the PSAM and the fare data alone; the file's paid amount is only
 //! compared.
@@ -18,7 +18,7 @@ use model::{CardTime, CityCode, Fen, Mode, PurseFen, TerminalId};
 use secure_element::{MemoryStore, PlasticCard};
 use serde::Serialize;
 use smartcard::gp::Aid;
-use terminal::{AcceptanceList, DenyList, Request, TapOutcome};
+use terminal::{AcceptanceList, DenyList, Refusal, Request, TapOutcome};
 use tsm::{Job, LoadPlan, Report};
 
 use crate::SimError;
@@ -52,6 +52,8 @@ pub struct RealTap {
     pub list: PurseFen,
     /// The reader's name in the file.
     pub equipment: String,
+    /// The line or the station that the file names.
+    pub place: String,
     /// The file calls it a transfer.
     pub transfer: bool,
 }
@@ -82,6 +84,8 @@ pub struct Comparison {
     pub readers: u64,
     /// Entries made up because the file begins after them.
     pub entries_before_the_file: u64,
+    /// Entries made up because the file has the exit alone, in the middle of the morning.
+    pub entries_the_file_misses: u64,
     /// Rides made up because the file shows their transfer.
     pub rides_before_the_file: u64,
     /// By kind.
@@ -90,6 +94,8 @@ pub struct Comparison {
 
 /// What every card is loaded with.
 const LOAD_FEN: u32 = 50_000;
+/// The reader of what is made up.
+const MADE_UP: &str = "not in the file";
 /// A made-up entry or ride is so long before the tap that shows it.
 const EARLIER_SECONDS: i64 = 1800;
 
@@ -126,8 +132,12 @@ struct Network<'a> {
     acceptance: Arc<AcceptanceList>,
     deny: Arc<DenyList>,
     readers: HashMap<(Mode, String), Reader>,
+    /// The file's lines, numbered in the order in which they come.
+    lines: HashMap<String, u32>,
     used: BTreeMap<Mode, u32>,
     cards: HashMap<String, PlasticCard>,
+    /// Each card's last tap in the file so far.
+    last: HashMap<String, CardTime>,
     report: Comparison,
 }
 
@@ -151,8 +161,10 @@ impl<'a> Network<'a> {
             acceptance: Arc::new(AcceptanceList::new(1, [(city, None)])),
             deny: Arc::new(DenyList::new(1, [])),
             readers: HashMap::new(),
+            lines: HashMap::new(),
             used: BTreeMap::new(),
             cards: HashMap::new(),
+            last: HashMap::new(),
             report,
         })
     }
@@ -168,11 +180,11 @@ impl<'a> Network<'a> {
             if tap.transfer {
                 // Off a vehicle of the other kind, or another bus, shortly before.
                 let request = Request::Pay { list: PurseFen::try_from(200).ok() };
-                self.quietly(tap, Mode::Bus, "before the file", request, earlier(EARLIER_SECONDS * 2))?;
+                self.quietly(tap, Mode::Bus, MADE_UP, request, earlier(EARLIER_SECONDS * 2))?;
                 self.report.rides_before_the_file = self.report.rides_before_the_file.saturating_add(1);
             }
             if tap.kind == Kind::MetroOut {
-                self.quietly(tap, Mode::Metro, "before the file", Request::Enter, earlier(EARLIER_SECONDS))?;
+                self.quietly(tap, Mode::Metro, MADE_UP, Request::Enter, earlier(EARLIER_SECONDS))?;
                 self.report.entries_before_the_file = self.report.entries_before_the_file.saturating_add(1);
             }
         }
@@ -193,7 +205,8 @@ impl<'a> Network<'a> {
         }
         let key = (mode, equipment.to_owned());
         if !self.readers.contains_key(&key) {
-            let reader = self.reader(mode)?;
+            let reader =
+                self.reader(mode, if equipment == tap.equipment { &tap.place } else { equipment })?;
             self.readers.insert(key.clone(), reader);
         }
         match (self.readers.get_mut(&key), self.cards.get_mut(&tap.card)) {
@@ -209,16 +222,28 @@ impl<'a> Network<'a> {
             Kind::MetroIn => (Mode::Metro, Request::Enter),
             Kind::MetroOut => (Mode::Metro, Request::Leave { list }),
         };
-        self.quietly(tap, mode, &tap.equipment, request, tap.at)
+        let mut outcome = self.quietly(tap, mode, &tap.equipment, request, tap.at)?;
+        if matches!(&outcome, TapOutcome::Refused(refused) if refused.why == Refusal::NotEntered) {
+            let earlier = tap.at.plus_seconds(0_i64.saturating_sub(EARLIER_SECONDS));
+            let entered = self.last.get(&tap.card).map_or(earlier, |last| earlier.max(last.plus_seconds(1)));
+            self.quietly(tap, Mode::Metro, MADE_UP, Request::Enter, entered)?;
+            self.report.entries_the_file_misses = self.report.entries_the_file_misses.saturating_add(1);
+            outcome = self.quietly(tap, mode, &tap.equipment, request, tap.at)?;
+        }
+        self.last.insert(tap.card.clone(), tap.at);
+        Ok(outcome)
     }
 
-    fn reader(&mut self, mode: Mode) -> Result<Reader, SimError> {
+    fn reader(&mut self, mode: Mode, line: &str) -> Result<Reader, SimError> {
+        let next = u32::try_from(self.lines.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let number = *self.lines.entry(line.to_owned()).or_insert(next);
+        let place = Place { line: number.to_string().parse().unwrap_or_default(), ..Place::default() };
         let operator = if mode == Mode::Bus { &self.bus } else { &self.metro };
         let used = self.used.entry(mode).or_default();
         let terminal: TerminalId =
             operator.terminals.get(*used).ok_or(SimError::TooFewReaders { operator: operator.id })?;
         *used = used.saturating_add(1);
-        Reader::new(terminal, operator, Place::default(), self.keys, &self.acceptance, &self.deny)
+        Reader::new(terminal, operator, place, self.keys, &self.acceptance, &self.deny)
     }
 
     /// A personalised and loaded plastic card of the city.

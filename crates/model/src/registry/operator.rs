@@ -126,6 +126,9 @@ pub struct Transfer {
     pub within_minutes: u32,
     /// What is taken off, after the discount.
     pub off_fen: PurseFen,
+    /// Not for another ride on the same line.
+    #[serde(default)]
+    pub only_to_another_line: bool,
 }
 
 /// A line.

@@ -20,6 +20,7 @@ struct Row {
     paid_fen: u32,
     list_fen: u32,
     equipment: String,
+    place: String,
     transfer: u8,
 }
 
@@ -63,17 +64,18 @@ fn tap(row: Row) -> Result<RealTap, String> {
         paid: fen("paid_fen", row.paid_fen)?,
         list: fen("list_fen", row.list_fen)?,
         equipment: row.equipment,
+        place: row.place,
         transfer: row.transfer != 0,
     })
 }
 
 fn show(comparison: &Comparison) {
+    outln!("{} passengers, {} readers", comparison.cards, comparison.readers);
     outln!(
-        "{} passengers, {} readers; {} entries and {} rides before the file's first minute were made up.",
-        comparison.cards,
-        comparison.readers,
+        "made up, because the file does not have them: {} entries and {} rides before its first minute, {} entries later",
         comparison.entries_before_the_file,
-        comparison.rides_before_the_file
+        comparison.rides_before_the_file,
+        comparison.entries_the_file_misses
     );
     for (kind, compared) in &comparison.kinds {
         outln!(
