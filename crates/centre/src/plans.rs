@@ -61,6 +61,10 @@ pub(crate) fn plan(
         OrderKind::Load => job(load(state, order, city, instance)?),
         OrderKind::Read => job(read(state, order, instance)?),
         OrderKind::Delete => {
+            // With the card would go what settles a load in doubt; a look at the card comes first.
+            if unsettled(state, order)?.is_some() {
+                return Ok(Err(Refusal { code: RefusalCode::StillInDoubt, at: "DELETE", status: None }));
+            }
             let element = element(core, &card)?;
             job(Job::delete(DeletePlan { element, card: card.number, instance }))
         }

@@ -6,7 +6,7 @@ mod support;
 use secure_element::SoftwareElement;
 use serde_json::{Value, json};
 use support::Centre;
-use support::phone::{Losing, Loss, balance, phone};
+use support::phone::{CREDIT, Losing, Loss, balance, phone};
 
 const SHANGHAI: &str = "A00000000386980701200001";
 
@@ -76,6 +76,30 @@ async fn an_empty_card_is_deleted_and_takes_no_more_orders() {
     planned(&centre, "c2", "2000", &model, &chip).await;
     let issue = ordered(&centre, "i2", "issue", "c2").await;
     assert_eq!(centre.carry_out(&issue, &se_id, &mut chip).await, "done");
+}
+
+/// An empty card may be one that has not got its load, or one whose load is spent: only the card can tell.
+#[tokio::test]
+async fn a_card_with_a_load_in_doubt_is_not_deleted_before_it_was_looked_at() {
+    let centre = Centre::in_memory();
+    let model = support::phone_id();
+    let mut chip = phone(&model, 1);
+    let se_id = chip.se_id();
+    planned(&centre, "c1", "2000", &model, &chip).await;
+    let issue = ordered(&centre, "i1", "issue", "c1").await;
+    centre.carry_out(&issue, &se_id, &mut chip).await;
+    let order = load(&centre, "o1", "c1", 700).await;
+    let mut losing = Losing { card: &mut chip, at: Some((CREDIT, Loss::Before)) };
+    assert_eq!(centre.carry_out(&order, &se_id, &mut losing).await, "in_doubt");
+    let delete = ordered(&centre, "d1", "delete", "c1").await;
+    assert_eq!(centre.carry_out(&delete, &se_id, &mut chip).await, "refused");
+    assert_eq!(centre.order("d1").await["problem"]["code"], "card-still-in-doubt");
+    for (id, kind) in [("r1", "read"), ("d2", "delete")] {
+        let order = ordered(&centre, id, kind, "c1").await;
+        assert_eq!(centre.carry_out(&order, &se_id, &mut chip).await, "done", "{kind}");
+    }
+    assert_eq!(centre.order("o1").await["state"], "refused");
+    assert_eq!((centre.account("doubt:2000"), centre.account("refunds:alipay").0), ((0, 0), 700));
 }
 
 #[tokio::test]

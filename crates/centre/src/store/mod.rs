@@ -22,7 +22,7 @@ pub(crate) use orders::{OrderKind, OrderRow, OrderState};
 
 use crate::problem::Problem;
 
-const SCHEMA: [&str; 1] = [include_str!("schema.sql")];
+const SCHEMA: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// Why the store does not open.
 #[derive(Debug, thiserror::Error)]
@@ -158,6 +158,29 @@ mod tests {
         drop(Store::in_file(&path).unwrap());
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
         assert!(Store::in_file(&path).is_err());
+    }
+
+    #[test]
+    fn what_the_first_version_denied_later_ones_deny_and_a_number_is_each_citys_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("centre.db");
+        let first = Connection::open(&path).unwrap();
+        first.execute_batch(include_str!("schema.sql")).unwrap();
+        first.pragma_update(None, "user_version", 1).unwrap();
+        let at = "2014-10-20 07:45:00".parse().unwrap();
+        let (ours, theirs) = ("2000".parse().unwrap(), "3150".parse().unwrap());
+        let number = "2000000000000001".parse().unwrap();
+        deny(&first, theirs, number, at).unwrap();
+        drop(first);
+        let store = Store::in_file(&path).unwrap();
+        let before = deny_list(store.read()).unwrap();
+        assert_eq!((before.version, before.cards.len()), (1, 1));
+        for _ in 0..2 {
+            deny(store.read(), ours, number, at).unwrap();
+        }
+        let list = deny_list(store.read()).unwrap();
+        assert_eq!((list.version, list.cards.len()), (2, 2));
+        assert!(list.cards.contains_key(&(ours, number)) && list.cards.contains_key(&(theirs, number)));
     }
 
     #[test]
