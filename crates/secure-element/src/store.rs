@@ -1,9 +1,10 @@
 //! Where a chip's non-volatile memory is kept: whole, or as it was before.
 //!
 //! Invariant: whatever the moment at which the process is killed, the next start finds the memory either before
-//! or after a command, never between.
+//! or after a command, never between. A memory in a file is one process's at a time: two would be two cards that
+//! spend the same value.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,9 +45,13 @@ impl Store for MemoryStore {
 }
 
 /// Memory in a file: magic, CRC-32 of the rest, the bytes. Replaced by writing a neighbour and renaming it.
+///
+/// From its first use until it is dropped no other process may use the file; the lock is on a neighbour, because the
+/// file itself is replaced.
 #[derive(Clone, Debug)]
 pub struct FileStore {
     path: PathBuf,
+    lock: Option<Arc<File>>,
 }
 
 const MAGIC: &[u8; 4] = b"YKC1";
@@ -54,17 +59,38 @@ const MAGIC: &[u8; 4] = b"YKC1";
 impl FileStore {
     /// The file need not exist yet; its folder must.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        FileStore { path: path.into() }
+        FileStore { path: path.into(), lock: None }
     }
 
-    fn neighbour(&self) -> PathBuf {
+    fn neighbour(&self, ending: &str) -> PathBuf {
         let mut name = self.path.file_name().unwrap_or_default().to_os_string();
-        name.push(".new");
+        name.push(ending);
         self.path.with_file_name(name)
     }
 
+    /// Keeps other processes out.
+    fn hold(&mut self) -> io::Result<()> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        let opened = File::options().create(true).truncate(false).write(true).open(self.neighbour(".lock"));
+        let file = opened.map_err(|error| self.named(&error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            // A file system without locks: its user alone can keep others out.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(self.named(&error)),
+            Err(TryLockError::WouldBlock) => {
+                let text = format!("{}: another process has this card", self.path.display());
+                return Err(io::Error::new(io::ErrorKind::ResourceBusy, text));
+            }
+        }
+        self.lock = Some(Arc::new(file));
+        Ok(())
+    }
+
     fn replace(&self, bytes: &[u8]) -> io::Result<()> {
-        let neighbour = self.neighbour();
+        let neighbour = self.neighbour(".new");
         let mut file = File::create(&neighbour)?;
         file.write_all(MAGIC)?;
         file.write_all(&crc32fast::hash(bytes).to_be_bytes())?;
@@ -85,12 +111,11 @@ impl FileStore {
 
 impl Store for FileStore {
     fn load(&mut self) -> io::Result<Option<Vec<u8>>> {
+        self.hold()?;
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => {
-                return Err(io::Error::new(error.kind(), format!("{}: {error}", self.path.display())));
-            }
+            Err(error) => return Err(self.named(&error)),
         };
         let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| {
             self.bad("not a card's memory; expected a file made by `element serve` or `card serve`")
@@ -103,6 +128,7 @@ impl Store for FileStore {
     }
 
     fn save(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hold()?;
         self.replace(bytes).map_err(|error| self.named(&error))
     }
 
@@ -132,6 +158,20 @@ mod tests {
         FileStore::new(&path).save(b"one").unwrap();
         FileStore::new(&path).save(b"two").unwrap();
         assert_eq!(FileStore::new(&path).load().unwrap().as_deref(), Some(&b"two"[..]));
+    }
+
+    #[test]
+    fn a_file_is_one_store_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("card.state");
+        let mut first = FileStore::new(&path);
+        first.save(b"100 yuan").unwrap();
+        let mut second = FileStore::new(&path);
+        assert_eq!(second.load().unwrap_err().kind(), io::ErrorKind::ResourceBusy);
+        assert_eq!(second.save(b"other").unwrap_err().kind(), io::ErrorKind::ResourceBusy);
+        first.save(b"20 yuan").unwrap();
+        drop(first);
+        assert_eq!(second.load().unwrap().as_deref(), Some(&b"20 yuan"[..]));
     }
 
     #[test]

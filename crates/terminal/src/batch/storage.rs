@@ -1,7 +1,7 @@
 //! Where the batch's bytes lie: in memory for a simulated reader, in a file for a real one.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -93,14 +93,15 @@ impl Storage for MemoryStorage {
 }
 
 impl FileStorage {
-    /// Opens the file, or makes an empty one.
+    /// Opens the file, or makes an empty one. Until it is dropped, nobody else may: two readers on one batch, and on
+    /// the PSAM beside it, would use the same numbers twice.
     ///
     /// # Errors
-    /// [`StorageError`] when it can be neither opened nor made.
+    /// [`StorageError`] when it can be neither opened nor made, or another process has it.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
         let opened = OpenOptions::new().read(true).append(true).create(true).open(path);
         let kept = opened.and_then(|file| sync_folder(path).map(|()| file));
-        match kept {
+        match kept.and_then(alone) {
             Ok(file) => Ok(FileStorage { path: path.to_owned(), file }),
             Err(error) => Err(failed(path, "open", &error)),
         }
@@ -126,6 +127,19 @@ impl Storage for FileStorage {
 
     fn truncate(&mut self, length: u64) -> Result<(), StorageError> {
         self.file.set_len(length).map_err(|error| failed(&self.path, "truncate", &error))
+    }
+}
+
+/// The file, if no other process has it.
+fn alone(file: File) -> std::io::Result<File> {
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        // A file system without locks: its user alone can keep others out.
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(file),
+        Err(TryLockError::Error(error)) => Err(error),
+        Err(TryLockError::WouldBlock) => {
+            Err(std::io::Error::new(ErrorKind::ResourceBusy, "another process has it"))
+        }
     }
 }
 

@@ -224,6 +224,8 @@ fn a_file_keeps_the_batch_from_one_opening_to_the_next() {
     let mut batch = Batch::open(file(), terminal()).unwrap();
     batch.write(&Note::Pending(tap(1))).unwrap();
     batch.write(&Note::Proven(tap(1).id(), tac(1))).unwrap();
+    let second = FileStorage::open(&path).map(|_| ()).unwrap_err().to_string();
+    assert!(second.contains("another process"), "{second}");
     drop(batch);
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
