@@ -68,12 +68,6 @@ impl Date {
         Date(self.0.saturating_add(days.days()))
     }
 
-    /// Whole days from `earlier` to this day; negative if it is later.
-    #[must_use]
-    pub fn days_since(self, earlier: Date) -> i32 {
-        (earlier.0.until(self.0)).map(|span| span.get_days()).unwrap_or(0)
-    }
-
     /// The moment the day begins.
     #[must_use]
     pub fn start(self) -> CardTime {
@@ -236,7 +230,7 @@ mod tests {
         let time: CardTime = "2014-10-20 23:59:59".parse().unwrap();
         assert_eq!(CardTime::from_seconds(time.as_seconds()), Some(time));
         assert_eq!(time.plus_seconds(1).to_string(), "2014-10-21 00:00:00");
-        assert_eq!(time.plus_seconds(1).date().days_since(time.date()), 1);
+        assert_eq!(time.plus_seconds(1).date(), time.date().plus_days(1));
         assert_eq!(time.plus_seconds(61).seconds_since(time), 61);
         assert_eq!(CardTime::from_unix_seconds(time.unix_seconds()), time);
         assert_eq!(time.unix_seconds(), 1_413_820_799); // 2014-10-20 15:59:59 UTC

@@ -11,8 +11,7 @@ pub enum Cut {
     Answer,
 }
 
-/// A channel that works until a command with the chosen instruction byte, and is silent from then on until it is
-/// reset.
+/// A channel that works until a command with the chosen instruction byte, and is silent from then on.
 pub struct Leaving<C> {
     card: C,
     at: Option<(u8, Cut)>,
@@ -23,11 +22,6 @@ impl<C: Channel> Leaving<C> {
     /// `card`, which leaves at the first command with instruction byte `at`, if any.
     pub fn new(card: C, at: Option<(u8, Cut)>) -> Self {
         Leaving { card, at, gone: false }
-    }
-
-    /// Whether it has left.
-    pub fn is_gone(&self) -> bool {
-        self.gone
     }
 }
 

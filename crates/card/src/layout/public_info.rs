@@ -92,10 +92,4 @@ impl PublicInfo {
     pub const fn is_test(&self) -> bool {
         matches!(self.test, [0x01, _])
     }
-
-    /// Whether the card is enabled and `day` lies between its first and last day.
-    #[must_use]
-    pub fn is_good_on(&self, day: Date) -> bool {
-        self.enabled != 0 && self.start <= day && day <= self.expiry
-    }
 }

@@ -136,12 +136,6 @@ impl Registry {
         self.cities.get(&code)
     }
 
-    /// The city with this file name, such as `shanghai`.
-    #[must_use]
-    pub fn city_by_id(&self, id: &str) -> Option<&City> {
-        self.cities().find(|city| city.id == id)
-    }
-
     /// Every operator, in the order of their numbers.
     pub fn operators(&self) -> impl Iterator<Item = &Operator> {
         self.operators.values()
@@ -185,16 +179,6 @@ impl Registry {
     #[must_use]
     pub fn wallet(&self, id: &WalletId) -> Option<&Wallet> {
         self.wallets.get(id)
-    }
-
-    /// Every agreement about taps.
-    pub fn tap_agreements(&self) -> impl Iterator<Item = &TapAgreement> {
-        self.taps.iter()
-    }
-
-    /// Every agreement about loads.
-    pub fn load_agreements(&self) -> impl Iterator<Item = &LoadAgreement> {
-        self.loads.iter()
     }
 
     /// Every exception to the rule of [`Registry::accepts`].

@@ -13,8 +13,6 @@ pub struct LifeCycle(pub u8);
 impl LifeCycle {
     /// A load file that is there.
     pub const LOADED: LifeCycle = LifeCycle(0x01);
-    /// A card that may be initialized.
-    pub const OP_READY: LifeCycle = LifeCycle(0x01);
     /// An application or security domain that exists.
     pub const INSTALLED: LifeCycle = LifeCycle(0x03);
     /// An application or security domain that may be selected.
@@ -32,12 +30,6 @@ impl LifeCycle {
     #[must_use]
     pub const fn locked(self) -> Self {
         LifeCycle(self.0 | 0x80)
-    }
-
-    /// The state before it was locked.
-    #[must_use]
-    pub const fn unlocked(self) -> Self {
-        LifeCycle(self.0 & 0x7F)
     }
 
     /// Is an application or security domain locked?
