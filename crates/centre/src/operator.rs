@@ -15,9 +15,6 @@ use crate::money::overflow;
 use crate::problem::{Code, Problem};
 use crate::store::{Claims, Event, FileRow, NotPaid, deny, deny_list};
 
-/// The centre's own code in file names.
-const CENTRE: u16 = 0;
-
 impl Core {
     /// Takes a file of taps in and judges it; the same file again gives the same receipt.
     pub(crate) fn take_in(&self, sender: CityCode, name: &str, bytes: &[u8]) -> Result<FileRow, Problem> {
@@ -30,7 +27,7 @@ impl Core {
         if file.name.from != sender {
             return Err(Code::NotYours.about(name));
         }
-        if file.name.to.get() != CENTRE {
+        if file.name.to != cux::CENTRE {
             return Err(Code::FileRefused
                 .about(format!("{name} is addressed to {}, not to the centre", file.name.to)));
         }

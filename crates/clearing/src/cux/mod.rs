@@ -21,7 +21,7 @@ use model::{CardTime, Date, LoadRecord, PurseFen, TapRecord};
 
 pub use error::{CuxError, Place};
 pub use frame::MAX_RECORDS;
-pub use name::{FileKind, FileName};
+pub use name::{CENTRE, FileKind, FileName};
 
 use crate::verdict::Reason;
 
@@ -61,6 +61,18 @@ pub struct CuxFile<T> {
 }
 
 impl<T> CuxFile<T> {
+    /// A file of `records`, numbered from `first_local_seq` on.
+    pub fn new(
+        name: FileName,
+        created: CardTime,
+        first_local_seq: u64,
+        records: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let records =
+            (first_local_seq..).zip(records).map(|(local_seq, record)| Numbered { local_seq, record });
+        CuxFile { name, created, records: records.collect() }
+    }
+
     /// The records with their lines in the file.
     pub fn lines(&self) -> impl Iterator<Item = (u32, &Numbered<T>)> {
         (FIRST_LINE..).zip(&self.records)

@@ -20,14 +20,20 @@ pub enum FileKind {
     AcquirerResults,
 }
 
+/// The centre's code in names: `0000`.
+pub const CENTRE: CityCode = match CityCode::new(0) {
+    Some(code) => code,
+    None => unreachable!(),
+};
+
 /// A record file's name: `XF2000` `0000` `20141020` `0001` `.CUX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileName {
     /// What it holds.
     pub kind: FileKind,
-    /// Who sends it; the centre is `0000`.
+    /// Who sends it.
     pub from: CityCode,
-    /// Who gets it; the centre is `0000`.
+    /// Who gets it.
     pub to: CityCode,
     /// The business day of its records.
     pub day: Date,
@@ -63,15 +69,15 @@ impl FileKind {
             FileKind::AcquirerResults => "results for an acquirer (XR)",
         }
     }
-
-    /// Whether its details carry verdicts.
-    #[must_use]
-    pub const fn is_result(self) -> bool {
-        matches!(self, FileKind::IssuerResults | FileKind::AcquirerResults)
-    }
 }
 
 impl FileName {
+    /// The name of a city's upload of taps.
+    #[must_use]
+    pub const fn spends(from: CityCode, day: Date, sequence: u16) -> Self {
+        FileName { kind: FileKind::Spends, from, to: CENTRE, day, sequence }
+    }
+
     /// The file as one number, the same whoever reads it: sender, day and sequence, 16 decimal digits.
     ///
     /// Sender and sequence stay within four digits by their types and by [`FromStr`], so no two files of one

@@ -16,7 +16,7 @@ use keys::Seeded;
 use model::registry::Registry;
 use model::{CityCode, Date, TapRecord};
 
-use crate::cux::{self, CuxError, CuxFile, FileKind, FileName, Numbered};
+use crate::cux::{self, CuxError, CuxFile, FileName};
 use crate::parquet::{self, ParquetFault};
 use crate::record::Record;
 use crate::verdict::Reason;
@@ -176,9 +176,7 @@ impl<'a> Maker<'a> {
         taps.sort_by_key(|made| (made.tap.at, made.planted.is_some()));
         open.next_file =
             open.next_file.checked_add(1).filter(|n| *n <= 9999).ok_or(MakeError::TooManyFiles(city))?;
-        let centre = CityCode::new(0).unwrap_or(city);
-        let (day, sequence) = (self.plan.day, open.next_file);
-        let name = FileName { kind: FileKind::Spends, from: city, to: centre, day, sequence };
+        let name = FileName::spends(city, self.plan.day, open.next_file);
         let first_local = open.next_local.saturating_add(1);
         open.next_local = open.next_local.saturating_add(u64::try_from(taps.len()).unwrap_or(u64::MAX));
         write_file(name, first_local, taps, self.plan.form)
@@ -219,10 +217,8 @@ fn write_file(name: FileName, first_local: u64, taps: Vec<Made>, form: Form) -> 
     let taps = taps.into_iter().map(|made| made.tap);
     let bytes = match form {
         Form::Cux => {
-            let records =
-                (first_local..).zip(taps).map(|(local_seq, record)| Numbered { local_seq, record }).collect();
             let created = name.day.plus_days(1).start().plus_seconds(2 * 3600);
-            cux::write_taps(&CuxFile { name, created, records })?
+            cux::write_taps(&CuxFile::new(name, created, first_local, taps))?
         }
         Form::Parquet => {
             let records: Vec<Record> =
