@@ -6,9 +6,11 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use centre::http::{Target, demo_signing_key, sign};
-use model::{Clock, Entropy};
+use clearing::cux::{self, CuxFile, FileName};
+use model::{CardTime, Clock, Entropy, TapRecord};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use smartcard::Channel;
 use tower::ServiceExt;
 use tsm::agent::Agent;
@@ -114,6 +116,24 @@ impl Links {
             return Err(SimError::Link(format!("{path}: {}", text(&answer))));
         }
         read(path, &answer.body)
+    }
+
+    /// A city's back end uploads taps; gives the centre's receipt.
+    ///
+    /// # Errors
+    /// [`SimError::Link`] if the taps fit into no file, or the centre refuses it.
+    pub fn upload(
+        &self,
+        name: FileName,
+        created: CardTime,
+        taps: Vec<TapRecord>,
+        clock: &dyn Clock,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Value, SimError> {
+        let file = cux::write_taps(&CuxFile::new(name, created, 1, taps));
+        let file = file.map_err(|error| SimError::Link(error.to_string()))?;
+        let keyid = format!("city:{}", name.from);
+        self.signed(&keyid, ("PUT", &format!("/v1/files/{name}")), file, clock, entropy)
     }
 
     /// A phone's agent carries out a session on `card`.

@@ -15,7 +15,7 @@ use secure_element::{MemoryStore, PlasticCard, SoftwareElement};
 use smartcard::{Channel, ChannelError, Transcript};
 use terminal::{AcceptanceList, DenyList, Request, TapOutcome};
 use tsm::agent::Agent;
-use tsm::seram::{SeType, SecureElement};
+use tsm::seram::SecureElement;
 
 use crate::SimError;
 use crate::books::{Books, Total};
@@ -202,11 +202,7 @@ impl<'a> Network<'a> {
         let made =
             plastic(self.registry, &card, at.date(), self.keys.as_ref(), store, own, &mut self.random)?;
         self.books.cards.plastic = self.books.cards.plastic.saturating_add(1);
-        let agent = Agent::new(SecureElement {
-            se_type: SeType::undefined,
-            se_id: "plastic".into(),
-            se_extra_info: None,
-        });
+        let agent = Agent::new(SecureElement::plastic());
         Ok(Rider::new(passenger, Held::Plastic(Box::new(made)), agent, Some(card.number)))
     }
 
@@ -217,11 +213,7 @@ impl<'a> Network<'a> {
             .map_err(|e| SimError::Centre(e.to_string()))?;
         let se_id = made.se_id();
         self.desk.add_phone(&passenger, &se_id)?;
-        let agent = Agent::new(SecureElement {
-            se_type: SeType::eSE,
-            se_id,
-            se_extra_info: Some(passenger.phone.clone()),
-        });
+        let agent = Agent::new(SecureElement::embedded(&se_id, &passenger.phone));
         Ok(Rider::new(passenger, Held::Phone(Box::new(made)), agent, None))
     }
 

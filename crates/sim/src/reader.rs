@@ -65,17 +65,11 @@ impl Reader {
         (batch, psam): (Box<dyn Storage>, Box<dyn PsamStore>),
     ) -> Result<Self, SimError> {
         let broken = |why: String| SimError::Reader { terminal, why };
-        let Place { line, vehicle, stop } = place;
-        let settings = Settings { line, vehicle, stop, ..Settings::new(terminal, Arc::clone(operator)) };
-        let keys = keys.psam_keys(PsamScope::National).map_err(|error| broken(error.to_string()))?;
-        // The PSAM is bound to its reader: the same running number.
-        let identity = PsamIdentity { id: PsamId(terminal.as_u64()), terminal, key_index: KEY_INDEX };
-        let psam = SoftwarePsam::new(keys, identity, psam);
-        let batch = Batch::open(batch, terminal);
+        let settings = place.settings(terminal, Arc::clone(operator));
         Ok(Reader {
             validator: Validator::new(settings, Arc::clone(acceptance), Arc::clone(deny)),
-            psam: psam.map_err(|error| broken(error.to_string()))?,
-            batch: batch.map_err(|error| broken(error.to_string()))?,
+            psam: national_psam(terminal, keys, psam)?,
+            batch: Batch::open(batch, terminal).map_err(|error| broken(error.to_string()))?,
         })
     }
 
@@ -110,7 +104,29 @@ impl Reader {
     }
 }
 
+/// A reader's own PSAM, which takes every city's cards: bound to its reader by the same running number.
+///
+/// # Errors
+/// [`SimError::Reader`] if the keys are not there, or `counter` is not readable.
+pub fn national_psam(
+    terminal: TerminalId,
+    keys: &dyn KeyService,
+    counter: Box<dyn PsamStore>,
+) -> Result<SoftwarePsam, SimError> {
+    let broken = |why: String| SimError::Reader { terminal, why };
+    let keys = keys.psam_keys(PsamScope::National).map_err(|error| broken(error.to_string()))?;
+    let identity = PsamIdentity { id: PsamId(terminal.as_u64()), terminal, key_index: KEY_INDEX };
+    SoftwarePsam::new(keys, identity, counter).map_err(|error| broken(error.to_string()))
+}
+
 impl Place {
+    /// The settings of the operator's reader that stands here.
+    #[must_use]
+    pub fn settings(self, terminal: TerminalId, operator: Arc<Operator>) -> Settings {
+        let Place { line, vehicle, stop } = self;
+        Settings { line, vehicle, stop, ..Settings::new(terminal, operator) }
+    }
+
     /// Where the operator's reader of this number stands: its readers are spread evenly over its lines and stops.
     #[must_use]
     pub fn of(operator: &Operator, terminal: TerminalId) -> Place {

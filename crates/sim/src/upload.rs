@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use clearing::cux::{self, CuxFile, FileKind, FileName, Numbered};
+use clearing::cux::FileName;
 use model::{CardNumber, CardTime, CityCode, Date, Fen, PurseFen, Tac, TapRecord, TerminalId};
 use serde_json::Value;
 
@@ -13,8 +13,6 @@ use crate::network::Network;
 
 /// Fewer than a file may hold, so that one is quickly taken.
 const RECORDS_PER_FILE: usize = 20_000;
-/// The centre's code in file names.
-const CENTRE: u16 = 0;
 
 /// Uploads every reader's batch, and closes the day.
 pub(crate) fn evening(network: &mut Network<'_>, day: Date, at: CardTime) -> Result<(), SimError> {
@@ -92,14 +90,9 @@ fn upload(
     records: &[TapRecord],
     at: CardTime,
 ) -> Result<(), SimError> {
-    let to = CityCode::new(CENTRE).ok_or(SimError::Empty)?;
-    let name = FileName { kind: FileKind::Spends, from: city, to, day, sequence };
-    let numbered =
-        (1..).zip(records).map(|(local_seq, record)| Numbered { local_seq, record: record.clone() });
-    let file = CuxFile { name, created: at, records: numbered.collect() };
-    let bytes = cux::write_taps(&file).map_err(|error| SimError::Link(error.to_string()))?;
-    let path = format!("/v1/files/{name}");
-    let receipt: Value = signed(network, &format!("city:{city}"), ("PUT", &path), bytes)?;
+    let name = FileName::spends(city, day, sequence);
+    let (links, clock) = (network.links.clone(), network.clock.clone());
+    let receipt = links.upload(name, at, records.to_vec(), &clock, network.entropy())?;
     let books = &mut network.books.clearing;
     let figure = |name: &str| receipt.get(name).and_then(Value::as_u64).unwrap_or(0);
     books.files = books.files.saturating_add(1);
@@ -108,7 +101,7 @@ fn upload(
     let paid = receipt.get("paid_fen").and_then(Value::as_i64).unwrap_or(0);
     books.paid.fen = books.paid.fen.plus(Fen::new(paid)).unwrap_or_default();
     let verdicts: Value =
-        signed(network, &format!("city:{city}"), ("GET", &format!("{path}/verdicts")), Vec::new())?;
+        signed(network, &format!("city:{city}"), ("GET", &format!("/v1/files/{name}/verdicts")), Vec::new())?;
     let not_paid = verdicts.get("not_paid").and_then(Value::as_array).into_iter().flatten();
     for reason in not_paid.filter_map(|verdict| verdict.get("reason").and_then(Value::as_str)) {
         let counter = network.books.clearing.not_paid.entry(reason.to_owned()).or_default();

@@ -27,12 +27,26 @@ pub enum SeType {
 pub struct SecureElement {
     /// Embedded, SIM, ...
     pub se_type: SeType,
-    /// The element's identity, hex: issuer identification number and card image number (tags 42, 45), or a
-    /// plastic card's answer to reset where there is none.
+    /// The element's identity, hex: issuer identification number and card image number (tags 42, 45); `plastic` for
+    /// a card that has none.
     pub se_id: String,
     /// What else the agent knows; here the phone model's id in the registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub se_extra_info: Option<String>,
+}
+
+impl SecureElement {
+    /// A phone's embedded element; `phone` is the model's id in the registry.
+    #[must_use]
+    pub fn embedded(se_id: &str, phone: &str) -> Self {
+        SecureElement { se_type: SeType::eSE, se_id: se_id.to_owned(), se_extra_info: Some(phone.to_owned()) }
+    }
+
+    /// Whatever plastic card is held to the phone.
+    #[must_use]
+    pub fn plastic() -> Self {
+        SecureElement { se_type: SeType::undefined, se_id: "plastic".to_owned(), se_extra_info: None }
+    }
 }
 
 /// `POST {base}/handshake`: what the agent can do.

@@ -1,6 +1,7 @@
 //! What this machine gives: the time, random bytes, files.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -84,12 +85,16 @@ pub(crate) fn keys(vault: Option<&PathBuf>, passphrase_file: Option<&PathBuf>) -
     }
 }
 
-/// Writes a file whole or not at all: a neighbour first, then its name.
+/// Writes a file whole or not at all, also if the power fails: a neighbour first, on the disk, then its name.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Outcome {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".new");
     let neighbour = path.with_file_name(name);
-    let written = fs::write(&neighbour, bytes).and_then(|()| fs::rename(&neighbour, path));
+    let written = fs::File::create(&neighbour).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&neighbour, path)
+    });
     written.map_err(|error| {
         let _ = fs::remove_file(&neighbour); // best effort: the error that matters is the one above
         Failure::path(path, error)

@@ -5,6 +5,7 @@ macro_rules! outln {
     ($($words:tt)*) => { $crate::run::say(format_args!($($words)*)) };
 }
 
+mod chip;
 mod cli;
 mod failure;
 mod machine;

@@ -36,7 +36,7 @@ impl CardAddress {
                 client.reset().map_err(|error| Failure::input(format_args!("tcp:{address}: {error}")))?;
                 Ok(Box::new(client))
             }
-            CardAddress::File(path) => crate::run::serve_card::open(path),
+            CardAddress::File(path) => crate::chip::open(path),
         }
     }
 }

@@ -12,7 +12,7 @@ use smartcard::gp::crs::GetActivation;
 use smartcard::gp::{Aid, GetData, Select};
 use smartcard::{Channel, Command};
 use tsm::agent::Agent;
-use tsm::seram::{SeType, SecureElement};
+use tsm::seram::SecureElement;
 use tsm::{ActivatePlan, Element, Job, Report};
 
 use crate::cli::{Phone, PhoneJob};
@@ -43,14 +43,12 @@ pub(crate) fn run(command: &Phone, registry: &Registry, json: bool) -> Outcome {
 
 /// The agent of this phone, for its own element or for whatever plastic card is held to it.
 fn agent(command: &Phone, card: &mut dyn Channel, plastic: bool) -> Outcome<Agent> {
-    if plastic {
-        let element =
-            SecureElement { se_type: SeType::undefined, se_id: "plastic".into(), se_extra_info: None };
-        return Ok(Agent::new(element));
-    }
-    let se_id = se_id(card)?;
-    let se_extra_info = Some(command.phone.clone());
-    Ok(Agent::new(SecureElement { se_type: SeType::eSE, se_id, se_extra_info }))
+    let element = if plastic {
+        SecureElement::plastic()
+    } else {
+        SecureElement::embedded(&se_id(card)?, &command.phone)
+    };
+    Ok(Agent::new(element))
 }
 
 /// The element's identity: issuer identification number and card image number, tags 42 and 45.
@@ -114,14 +112,24 @@ fn order(command: &Phone, what: &PhoneJob, card: &mut dyn Channel, json: bool) -
     report(&get(command, &format!("/app/orders/{id}"))?, json)
 }
 
+/// Carries a session with the centre out, over HTTP.
+pub(crate) fn run_session(
+    centre: &str,
+    session: &str,
+    agent: &Agent,
+    card: &mut dyn Channel,
+) -> Result<SessionEnd, SimError> {
+    let mut post = |path: &str, body: Vec<u8>| {
+        let url = format!("{}{path}", centre.trim_end_matches('/'));
+        post(&url, body).map_err(|failure| SimError::Link(failure.to_string()))
+    };
+    carry_out(&mut post, session, agent, card)
+}
+
 /// Carries a session out; a card that left is asked for again.
 fn carry_on(command: &Phone, session: &str, agent: &Agent, card: &mut dyn Channel) -> Outcome {
     for _ in 0..TRIES {
-        let mut post = |path: &str, body: Vec<u8>| {
-            let url = format!("{}{path}", command.centre.trim_end_matches('/'));
-            post(&url, body).map_err(|failure| SimError::Link(failure.to_string()))
-        };
-        match carry_out(&mut post, session, agent, card).map_err(Failure::wrong)? {
+        match run_session(&command.centre, session, agent, card).map_err(Failure::wrong)? {
             SessionEnd::Stopped(_) => return Ok(()),
             SessionEnd::CardGone => eprintln!("卡片离开了 the card has left: hold it to the phone again"),
         }

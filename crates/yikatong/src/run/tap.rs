@@ -3,14 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use keys::{KeyService, PsamScope, SoftwareKeys};
+use keys::SoftwareKeys;
 use model::registry::{Flow, Registry};
-use model::{Clock, PsamId, PurseFen};
+use model::{Clock, PurseFen};
 use serde_json::json;
-use sim::Place;
+use sim::{Place, national_psam};
 use terminal::{
-    AcceptanceList, Batch, DenyList, FilePsamStore, FileStorage, PsamIdentity, Request, Settings,
-    SoftwarePsam, TapOutcome, Validator,
+    AcceptanceList, Batch, DenyList, FilePsamStore, FileStorage, Request, SoftwarePsam, TapOutcome, Validator,
 };
 
 use crate::cli::Tap;
@@ -30,9 +29,8 @@ pub(crate) fn run(command: &Tap, registry: &Registry, json: bool) -> Outcome {
     make_folder(&command.data)?;
     let mut batch = batch(command, &command.data)?;
     let mut psam = psam(command, &command.data)?;
-    let Place { line, vehicle, stop } = Place::of(operator, command.terminal);
-    let settings =
-        Settings { line, vehicle, stop, ..Settings::new(command.terminal, Arc::new(operator.clone())) };
+    let place = Place::of(operator, command.terminal);
+    let settings = place.settings(command.terminal, Arc::new(operator.clone()));
     let acceptance = AcceptanceList::of(registry, operator.city, 1);
     let mut validator = Validator::new(settings, Arc::new(acceptance), Arc::new(DenyList::new(0, [])));
 
@@ -65,10 +63,8 @@ fn batch(command: &Tap, folder: &Path) -> Outcome<Batch> {
 
 fn psam(command: &Tap, folder: &Path) -> Outcome<SoftwarePsam> {
     let path = folder.join(format!("{}.psam", command.terminal));
-    let keys = SoftwareKeys::demo().psam_keys(PsamScope::National).map_err(Failure::wrong)?;
-    let identity =
-        PsamIdentity { id: PsamId(command.terminal.as_u64()), terminal: command.terminal, key_index: 1 };
-    SoftwarePsam::new(keys, identity, Box::new(FilePsamStore::new(&path)))
+    let counter = Box::new(FilePsamStore::new(&path));
+    national_psam(command.terminal, &SoftwareKeys::demo(), counter)
         .map_err(|error| Failure::path(&path, error))
 }
 

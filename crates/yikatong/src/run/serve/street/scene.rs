@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use card::layout::PURSE_AID;
 use card::{PurseReader, PurseView};
-use clearing::cux::{self, CuxFile, FileKind, FileName, Numbered};
-use keys::{CardRef, SoftwareKeys};
+use clearing::cux::FileName;
+use keys::SoftwareKeys;
 use model::registry::{Fare, Flow, Operator, Registry};
 use model::{CityCode, Clock, Date, PurseFen, TerminalId};
-use secure_element::{FileStore, MemoryStore, PlasticCard, SoftwareElement, Store};
+use secure_element::{PlasticCard, SoftwareElement};
 use serde_json::{Value, json};
-use sim::{Cut, Leaving, Links, Place, Reader, SessionEnd, SimError, carry_out, file_number};
+use sim::{Cut, Leaving, Links, Place, Reader, SessionEnd, SimError, file_number};
 use smartcard::Channel;
 use smartcard::gp::Aid;
 use terminal::{
@@ -22,14 +22,15 @@ use terminal::{
     Storage, TapOutcome,
 };
 use tsm::agent::Agent;
-use tsm::seram::{SeType, SecureElement};
+use tsm::seram::SecureElement;
 use tsm::{ActivatePlan, Element, Job};
 
 use super::page::Tap;
 use super::{PASSENGER, PHONE};
+use crate::chip;
 use crate::failure::{Failure, Outcome};
 use crate::machine::{SystemClock, SystemEntropy, make_folder};
-use crate::run::phone::post;
+use crate::run::phone::{post, run_session};
 
 /// INS of DEBIT FOR PURCHASE: where a card is pulled away early.
 const DEBIT: u8 = 0x54;
@@ -66,28 +67,13 @@ impl Scene {
         if let Some(folder) = &folder {
             make_folder(folder)?;
         }
-        let store = |name: &str| -> Box<dyn Store> {
-            match &folder {
-                Some(folder) => Box::new(FileStore::new(folder.join(name))),
-                None => Box::new(MemoryStore::default()),
-            }
-        };
+        let memory = |name: &str| folder.as_ref().map(|folder| folder.join(name));
         let profile = registry
             .phone(PHONE)
             .ok_or_else(|| Failure::input(format_args!("the registry has no phone {PHONE}")))?;
-        let phone = match SoftwareElement::open(store("phone.state"), Box::new(SystemEntropy))
-            .map_err(Failure::input)?
-        {
-            Some(phone) => phone,
-            None => sim::element(profile, store("phone.state"), Box::new(SystemEntropy))
-                .map_err(Failure::input)?,
-        };
-        let plastic = match PlasticCard::open(store("plastic.state"), Box::new(SystemEntropy))
-            .map_err(Failure::input)?
-        {
-            Some(plastic) => plastic,
-            None => new_plastic(registry, &keys, store("plastic.state"))?,
-        };
+        let phone = chip::element(profile, memory("phone.state").as_deref())?;
+        let plastic =
+            chip::plastic(registry, PLASTIC_CITY, keys.as_ref(), memory("plastic.state").as_deref())?;
         let (readers, taps, uploaded_at) = (BTreeMap::new(), VecDeque::new(), BTreeMap::new());
         Ok(Scene { keys, folder, phone, plastic, readers, taps, uploaded_at })
     }
@@ -99,12 +85,8 @@ impl Scene {
 
     /// The phone's agent carries out a session.
     pub(super) fn carry_out(&mut self, centre: &str, session: &str) -> Result<SessionEnd, SimError> {
-        let element =
-            SecureElement { se_type: SeType::eSE, se_id: self.se_id(), se_extra_info: Some(PHONE.into()) };
-        let mut send = |path: &str, body: Vec<u8>| {
-            post(&format!("{centre}{path}"), body).map_err(|failure| SimError::Link(failure.to_string()))
-        };
-        carry_out(&mut send, session, &Agent::new(element), &mut self.phone)
+        let agent = Agent::new(SecureElement::embedded(&self.se_id(), PHONE));
+        run_session(centre, session, &agent, &mut self.phone)
     }
 
     /// The plastic card is held to the phone, and loaded through the wallet.
@@ -114,12 +96,8 @@ impl Scene {
         let placed: Value = serde_json::from_slice(&placed).map_err(Failure::wrong)?;
         let session = placed.pointer("/session/id").and_then(Value::as_str);
         let session = session.ok_or_else(|| Failure::wrong("the wallet has opened no session"))?.to_owned();
-        let element =
-            SecureElement { se_type: SeType::undefined, se_id: PLASTIC.into(), se_extra_info: None };
-        let mut send = |path: &str, body: Vec<u8>| {
-            post(&format!("{centre}{path}"), body).map_err(|failure| SimError::Link(failure.to_string()))
-        };
-        carry_out(&mut send, &session, &Agent::new(element), &mut self.plastic).map_err(Failure::wrong)?;
+        let agent = Agent::new(SecureElement::plastic());
+        run_session(centre, &session, &agent, &mut self.plastic).map_err(Failure::wrong)?;
         Ok(())
     }
 
@@ -253,19 +231,8 @@ impl Scene {
                 (false, Some(_)) => continue,
                 (false, None) => {}
             }
-            let to = CityCode::new(0).ok_or(SimError::Empty)?;
-            let name = FileName { kind: FileKind::Spends, from: city, to, day: now.date(), sequence: number };
-            let records = (1..).zip(export.records).map(|(local_seq, record)| Numbered { local_seq, record });
-            let file = CuxFile { name, created: now, records: records.collect() };
-            let bytes = cux::write_taps(&file).map_err(|error| SimError::Link(error.to_string()))?;
-            let path = format!("/v1/files/{name}");
-            let _: Value = links.signed(
-                &format!("city:{city}"),
-                ("PUT", &path),
-                bytes,
-                &SystemClock,
-                &mut SystemEntropy,
-            )?;
+            let name = FileName::spends(city, now.date(), number);
+            links.upload(name, now, export.records, &SystemClock, &mut SystemEntropy)?;
             self.uploaded_at.insert(city, (now.date(), number));
             reader
                 .mark_uploaded(export.through)
@@ -273,16 +240,6 @@ impl Scene {
         }
         Ok(())
     }
-}
-
-fn new_plastic(registry: &Registry, keys: &SoftwareKeys, store: Box<dyn Store>) -> Outcome<PlasticCard> {
-    let mut running = [0; 8];
-    model::Entropy::fill(&mut SystemEntropy, &mut running);
-    let number = sim::plastic_number(PLASTIC_CITY, u64::from_be_bytes(running) % 10_000_000_000);
-    let card = CardRef { city: PLASTIC_CITY, number };
-    let today = SystemClock.now().date();
-    sim::plastic(registry, &card, today, keys, store, Box::new(SystemEntropy), &mut SystemEntropy)
-        .map_err(Failure::wrong)
 }
 
 /// What a card says of itself; `None` if it is not there.
@@ -305,19 +262,15 @@ fn reader_shown(operator: &Operator) -> Value {
 fn said(outcome: &TapOutcome) -> (bool, Value) {
     match outcome {
         TapOutcome::Accepted { record, balance, recovered, .. } => {
-            let (paid, torn) = (
-                record.amount,
-                if *recovered {
-                    ("，上次中断的已补完", ", the torn tap is finished")
-                } else {
-                    ("", "")
-                },
-            );
-            let zh = format!("通过 扣款 {paid} 元，余额 {balance} 元{}", torn.0);
-            (
-                true,
-                json!({ "zh": zh, "en": format!("Accepted: paid {paid} yuan, balance {balance} yuan{}", torn.1) }),
-            )
+            let paid = record.amount;
+            let (finished_zh, finished_en) = if *recovered {
+                ("，上次中断的已补完", ", the torn tap is finished")
+            } else {
+                ("", "")
+            };
+            let zh = format!("通过 扣款 {paid} 元，余额 {balance} 元{finished_zh}");
+            let en = format!("Accepted: paid {paid} yuan, balance {balance} yuan{finished_en}");
+            (true, json!({ "zh": zh, "en": en }))
         }
         TapOutcome::Refused(refused) => (false, json!({ "zh": refused.why.zh(), "en": refused.why.en() })),
         TapOutcome::Torn(_) => (
