@@ -26,6 +26,21 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// A card that left is asked for so many times before the command gives up; nothing is lost by giving up.
 const TRIES: u32 = 2;
 
+/// What is ordered at the wallet.
+struct Order {
+    path: &'static str,
+    city: Option<CityCode>,
+    amount: Option<u32>,
+    plastic: bool,
+}
+
+impl Order {
+    /// An order for the phone's own card.
+    fn of(path: &'static str, city: Option<CityCode>) -> Self {
+        Order { path, city, amount: None, plastic: false }
+    }
+}
+
 pub(crate) fn run(command: &Phone, registry: &Registry, json: bool) -> Outcome {
     let recorder = Recorder::new(command.transcript.as_deref())?;
     let done = {
@@ -33,22 +48,32 @@ pub(crate) fn run(command: &Phone, registry: &Registry, json: bool) -> Outcome {
         let mut card = recorder.watch(card, "tsm", command.card.to_string());
         match &command.what {
             PhoneJob::Activate { city } => activate(command, registry, *city, &mut card, json),
-            PhoneJob::Session { id } => carry_on(command, id, &agent(command, &mut card, false)?, &mut card),
-            what => order(command, what, &mut card, json),
+            PhoneJob::Session { id } => {
+                let agent = agent(command, &se_id(&mut card)?);
+                carry_on(command, id, &agent, &mut card)
+            }
+            PhoneJob::Issue { city } => {
+                order(command, &Order::of("/app/issue", Some(*city)), &mut card, json)
+            }
+            PhoneJob::Load { amount, city, plastic } => {
+                let load =
+                    Order { amount: Some(*amount), plastic: *plastic, ..Order::of("/app/load", *city) };
+                order(command, &load, &mut card, json)
+            }
+            PhoneJob::Read { city, plastic } => {
+                let read = Order { plastic: *plastic, ..Order::of("/app/read", *city) };
+                order(command, &read, &mut card, json)
+            }
+            PhoneJob::Delete { city } => order(command, &Order::of("/app/delete", *city), &mut card, json),
         }
     };
     recorder.close()?;
     done
 }
 
-/// The agent of this phone, for its own element or for whatever plastic card is held to it.
-fn agent(command: &Phone, card: &mut dyn Channel, plastic: bool) -> Outcome<Agent> {
-    let element = if plastic {
-        SecureElement::plastic()
-    } else {
-        SecureElement::embedded(&se_id(card)?, &command.phone)
-    };
-    Ok(Agent::new(element))
+/// The agent of this phone, for its own element.
+fn agent(command: &Phone, se_id: &str) -> Agent {
+    Agent::new(SecureElement::embedded(se_id, &command.phone))
 }
 
 /// The element's identity: issuer identification number and card image number, tags 42 and 45.
@@ -71,36 +96,27 @@ fn se_id(card: &mut dyn Channel) -> Outcome<String> {
 }
 
 /// Orders at the wallet, then carries the order out.
-fn order(command: &Phone, what: &PhoneJob, card: &mut dyn Channel, json: bool) -> Outcome {
-    let plastic = matches!(what, PhoneJob::Load { plastic: true, .. } | PhoneJob::Read { plastic: true, .. });
-    let agent = agent(command, card, plastic)?;
+fn order(command: &Phone, order: &Order, card: &mut dyn Channel, json: bool) -> Outcome {
+    let se_id = if order.plastic { None } else { Some(se_id(card)?) };
     let mut body = json!({ "name": command.user, "password": command.password });
     wallet(command, "/app/register", &body)?;
-    let se_id = if plastic { None } else { Some(se_id(card)?) };
-    if let Some(se_id) = &se_id {
+    let agent = if let Some(se_id) = se_id {
+        body["se_id"] = json!(se_id);
         let mut device = body.clone();
-        device["se_id"] = json!(se_id);
         device["phone"] = json!(command.phone);
         wallet(command, "/app/devices", &device)?;
-    }
-    let (path, city) = match what {
-        PhoneJob::Issue { city } => ("/app/issue", Some(*city)),
-        PhoneJob::Load { amount, city, .. } => {
-            body["amount_fen"] = json!(amount);
-            ("/app/load", *city)
-        }
-        PhoneJob::Read { city, .. } => ("/app/read", *city),
-        PhoneJob::Delete { city } => ("/app/delete", *city),
-        PhoneJob::Activate { .. } | PhoneJob::Session { .. } => return Ok(()),
+        agent(command, &se_id)
+    } else {
+        body["plastic"] = json!(true);
+        Agent::new(SecureElement::plastic())
     };
-    if let Some(city) = city {
+    if let Some(amount) = order.amount {
+        body["amount_fen"] = json!(amount);
+    }
+    if let Some(city) = order.city {
         body["city"] = json!(city);
     }
-    match se_id {
-        Some(se_id) => body["se_id"] = json!(se_id),
-        None => body["plastic"] = json!(true),
-    }
-    let placed = wallet(command, path, &body)?;
+    let placed = wallet(command, order.path, &body)?;
     let text =
         |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let id = text(&placed, "id");
