@@ -10,7 +10,7 @@ use std::sync::Arc;
 use card::{PurseReader, PurseView};
 use keys::{CardRef, KeyService, Seeded};
 use model::registry::{Fare, Operator, Registry};
-use model::{CardNumber, CardTime, CityCode, Entropy, Fen, PurseFen, TerminalId};
+use model::{CardNumber, CardTime, CityCode, Entropy, Fen, PsamId, PurseFen, TerminalId};
 use secure_element::{MemoryStore, PlasticCard, SoftwareElement};
 use smartcard::{Channel, ChannelError, Transcript};
 use terminal::{AcceptanceList, DenyList, Request, TapOutcome};
@@ -33,6 +33,8 @@ const CREDIT_FOR_LOAD: u8 = 0x52;
 const DEBIT: u8 = 0x54;
 /// INS of STORE DATA: where a cut leaves an issue half done.
 const STORE_DATA: u8 = 0xE2;
+/// A city has so many numbers for plastic cards: ten digits.
+const PLASTIC_NUMBERS: u64 = 10_000_000_000;
 
 /// How often things go wrong, in ten thousand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +140,9 @@ pub(crate) struct Network<'a> {
     acceptance: BTreeMap<CityCode, Arc<AcceptanceList>>,
     deny: Arc<DenyList>,
     observer: Option<Observer>,
+    /// Sets this network's PSAMs and plastic cards apart from those of another that the same centre has seen: their
+    /// counters begin anew, so their numbers must not come again.
+    life: u64,
 }
 
 impl<'a> Network<'a> {
@@ -161,6 +166,7 @@ impl<'a> Network<'a> {
             return Err(SimError::Empty);
         }
         Ok(Network {
+            life: random.fork("life").next_u64(),
             registry,
             keys,
             links,
@@ -196,6 +202,7 @@ impl<'a> Network<'a> {
 
     fn with_plastic(&mut self, passenger: Passenger, at: CardTime) -> Result<Rider, SimError> {
         let running = u64::try_from(self.riders.len()).unwrap_or(u64::MAX);
+        let running = self.life.wrapping_add(running) % PLASTIC_NUMBERS;
         let card = CardRef { city: passenger.home, number: plastic_number(passenger.home, running) };
         let own = chip(&self.random, &passenger.name);
         let store = Box::new(MemoryStore::default());
@@ -341,7 +348,9 @@ impl<'a> Network<'a> {
         if !self.readers.contains_key(&terminal) {
             let acceptance = self.acceptance(operator.city);
             let place = Place::of(operator, terminal);
-            let reader = Reader::new(terminal, operator, place, self.keys.as_ref(), &acceptance, &self.deny)?;
+            let psam = PsamId(self.life ^ terminal.as_u64());
+            let lists = (&acceptance, &self.deny);
+            let reader = Reader::new(terminal, operator, place, self.keys.as_ref(), lists, psam)?;
             self.readers.insert(terminal, reader);
         }
         let (Some(reader), Some(rider)) = (self.readers.get_mut(&terminal), self.riders.get_mut(index))

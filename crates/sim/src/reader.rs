@@ -35,7 +35,8 @@ pub struct Place {
 }
 
 impl Reader {
-    /// A reader with a national PSAM that forgets everything with the process.
+    /// A reader with a national PSAM that forgets everything with the process, its counter too: `psam` is therefore a
+    /// number that no other PSAM has or had.
     ///
     /// # Errors
     /// [`SimError::Reader`] if one of its parts does not start.
@@ -44,12 +45,12 @@ impl Reader {
         operator: &Arc<Operator>,
         place: Place,
         keys: &dyn KeyService,
-        acceptance: &Arc<AcceptanceList>,
-        deny: &Arc<DenyList>,
+        (acceptance, deny): (&Arc<AcceptanceList>, &Arc<DenyList>),
+        psam: PsamId,
     ) -> Result<Self, SimError> {
-        let memory: (Box<dyn Storage>, Box<dyn PsamStore>) =
-            (Box::new(MemoryStorage::default()), Box::new(MemoryPsamStore::default()));
-        Reader::on(terminal, operator, place, keys, (acceptance, deny), memory)
+        let psam = numbered_psam(psam, terminal, keys, Box::new(MemoryPsamStore::default()))?;
+        let settings = place.settings(terminal, Arc::clone(operator));
+        Reader::of(settings, (acceptance, deny), Box::new(MemoryStorage::default()), psam)
     }
 
     /// A reader with a national PSAM, with its lists, and its batch and its PSAM's counter where `memory` keeps them.
@@ -64,12 +65,22 @@ impl Reader {
         (acceptance, deny): (&Arc<AcceptanceList>, &Arc<DenyList>),
         (batch, psam): (Box<dyn Storage>, Box<dyn PsamStore>),
     ) -> Result<Self, SimError> {
-        let broken = |why: String| SimError::Reader { terminal, why };
-        let settings = place.settings(terminal, Arc::clone(operator));
+        let psam = national_psam(terminal, keys, psam)?;
+        Reader::of(place.settings(terminal, Arc::clone(operator)), (acceptance, deny), batch, psam)
+    }
+
+    fn of(
+        settings: Settings,
+        (acceptance, deny): (&Arc<AcceptanceList>, &Arc<DenyList>),
+        batch: Box<dyn Storage>,
+        psam: SoftwarePsam,
+    ) -> Result<Self, SimError> {
+        let terminal = settings.terminal;
+        let batch = Batch::open(batch, terminal);
         Ok(Reader {
             validator: Validator::new(settings, Arc::clone(acceptance), Arc::clone(deny)),
-            psam: national_psam(terminal, keys, psam)?,
-            batch: Batch::open(batch, terminal).map_err(|error| broken(error.to_string()))?,
+            psam,
+            batch: batch.map_err(|error| SimError::Reader { terminal, why: error.to_string() })?,
         })
     }
 
@@ -113,9 +124,18 @@ pub fn national_psam(
     keys: &dyn KeyService,
     counter: Box<dyn PsamStore>,
 ) -> Result<SoftwarePsam, SimError> {
+    numbered_psam(PsamId(terminal.as_u64()), terminal, keys, counter)
+}
+
+fn numbered_psam(
+    id: PsamId,
+    terminal: TerminalId,
+    keys: &dyn KeyService,
+    counter: Box<dyn PsamStore>,
+) -> Result<SoftwarePsam, SimError> {
     let broken = |why: String| SimError::Reader { terminal, why };
     let keys = keys.psam_keys(PsamScope::National).map_err(|error| broken(error.to_string()))?;
-    let identity = PsamIdentity { id: PsamId(terminal.as_u64()), terminal, key_index: KEY_INDEX };
+    let identity = PsamIdentity { id, terminal, key_index: KEY_INDEX };
     SoftwarePsam::new(keys, identity, counter).map_err(|error| broken(error.to_string()))
 }
 

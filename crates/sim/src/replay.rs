@@ -14,7 +14,7 @@ use std::sync::Arc;
 use card::layout::PURSE_AID;
 use keys::{CardRef, KeyService, Seeded};
 use model::registry::{Operator, Registry};
-use model::{CardTime, CityCode, Fen, Mode, PurseFen, TerminalId};
+use model::{CardTime, CityCode, Fen, Mode, PsamId, PurseFen, TerminalId};
 use secure_element::{MemoryStore, PlasticCard};
 use serde::Serialize;
 use smartcard::gp::Aid;
@@ -243,7 +243,8 @@ impl<'a> Network<'a> {
         let terminal: TerminalId =
             operator.terminals.get(*used).ok_or(SimError::TooFewReaders { operator: operator.id })?;
         *used = used.saturating_add(1);
-        Reader::new(terminal, operator, place, self.keys, &self.acceptance, &self.deny)
+        let lists = (&self.acceptance, &self.deny);
+        Reader::new(terminal, operator, place, self.keys, lists, PsamId(terminal.as_u64()))
     }
 
     /// A personalised and loaded plastic card of the city.
