@@ -1,6 +1,6 @@
 //! The wallet against a scripted centre.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)] // helpers of tests
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)] // a test may fail loudly
 
 mod app;
 mod orders;
