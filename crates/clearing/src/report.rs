@@ -153,8 +153,7 @@ impl Summary {
 }
 
 /// The rows of `verdicts.parquet`: every record that was not plainly accepted, in the order of batch and line.
-#[must_use]
-pub fn verdict_rows(rulings: &[Ruling]) -> Vec<VerdictRow> {
+pub(crate) fn verdict_rows(rulings: &[Ruling]) -> Vec<VerdictRow> {
     let open = rulings.iter().filter(|ruling| ruling.reason != Reason::Accepted);
     let mut rows: Vec<VerdictRow> = open
         .map(|ruling| VerdictRow { batch: ruling.batch, line_no: ruling.line_no, reason: ruling.reason })
@@ -167,7 +166,7 @@ pub fn verdict_rows(rulings: &[Ruling]) -> Vec<VerdictRow> {
 ///
 /// # Errors
 /// [`ReportError::Csv`].
-pub fn flows_csv(net: &Net) -> Result<Vec<u8>, ReportError> {
+pub(crate) fn flows_csv(net: &Net) -> Result<Vec<u8>, ReportError> {
     let rows = net.flows.iter().map(|(route, flow)| {
         Ok([
             route.issuer.to_string(),
@@ -184,7 +183,7 @@ pub fn flows_csv(net: &Net) -> Result<Vec<u8>, ReportError> {
 ///
 /// # Errors
 /// [`ReportError`].
-pub fn positions_csv(net: &Net) -> Result<Vec<u8>, ReportError> {
+pub(crate) fn positions_csv(net: &Net) -> Result<Vec<u8>, ReportError> {
     let rows = net.positions.iter().map(|(party, position)| {
         let own = position.net().map_err(|source| ReportError::Money { party: party.to_string(), source })?;
         let fen = [position.debit, position.credit, position.fee, own].map(|fen| fen.get().to_string());

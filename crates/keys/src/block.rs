@@ -41,8 +41,7 @@ impl Key16 {
     /// The key of the next level: `E3(K, D) || E3(K, ~D)`.
     ///
     /// Standard: card.md section 3.
-    #[must_use]
-    pub fn diversify(&self, by: &[u8; 8]) -> Key16 {
+    pub(crate) fn diversify(&self, by: &[u8; 8]) -> Key16 {
         Key16::from_halves(self.encrypt_block(*by), self.encrypt_block(by.map(|byte| !byte)))
     }
 

@@ -8,7 +8,7 @@ use secure_element::{PlasticCard, SoftwareElement, Store, personalise};
 use crate::SimError;
 
 /// The counter at which cities make and sell their plastic cards.
-pub const COUNTER: TerminalId = TerminalId::new([0, 0, 0, 0, 0, 2]);
+pub(crate) const COUNTER: TerminalId = TerminalId::new([0, 0, 0, 0, 0, 2]);
 
 /// The number of a city's `running`-th plastic card. Cards over the air are numbered by the centre, below these.
 pub fn plastic_number(city: CityCode, running: u64) -> CardNumber {
@@ -55,6 +55,6 @@ pub fn element(
 }
 
 /// Random bytes for one chip of a simulated network.
-pub fn chip(root: &Seeded, label: &str) -> Box<dyn Entropy + Send> {
+pub(crate) fn chip(root: &Seeded, label: &str) -> Box<dyn Entropy + Send> {
     Box::new(root.fork(label))
 }

@@ -6,17 +6,17 @@ use model::{CardTime, Clock};
 
 /// A clock that all parts of a simulated network share.
 #[derive(Clone, Debug)]
-pub struct SimClock(Arc<Mutex<CardTime>>);
+pub(crate) struct SimClock(Arc<Mutex<CardTime>>);
 
 impl SimClock {
     /// A clock that shows `start`.
     #[must_use]
-    pub fn new(start: CardTime) -> Self {
+    pub(crate) fn new(start: CardTime) -> Self {
         SimClock(Arc::new(Mutex::new(start)))
     }
 
     /// Moves the clock to `time`; it never goes back.
-    pub fn advance_to(&self, time: CardTime) {
+    pub(crate) fn advance_to(&self, time: CardTime) {
         let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *now = time.max(*now);
     }

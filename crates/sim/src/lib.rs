@@ -26,8 +26,7 @@ mod upload;
 use model::{CardNumber, CityCode, Mode, OperatorId, TerminalId};
 
 pub use books::{Books, Check, Doubt, Identity, Total};
-pub use cards::{COUNTER, chip, element, plastic, plastic_number};
-pub use clock::SimClock;
+pub use cards::{element, plastic, plastic_number};
 pub use counter::run_job;
 pub use demo::{Settings, demo};
 pub use faults::{Cut, Leaving};

@@ -55,8 +55,7 @@ pub fn find_path<'a>(bytes: &'a [u8], path: &[u32]) -> Option<&'a [u8]> {
 }
 
 /// A value behind a length alone (LV), and what follows it.
-#[must_use]
-pub fn read_lv(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn read_lv(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (first, rest) = bytes.split_first()?;
     let (length, rest) = match *first {
         short @ 0..=0x7F => (usize::from(short), rest),
@@ -84,7 +83,7 @@ pub fn object(tag: u32, value: &[u8]) -> Vec<u8> {
 }
 
 /// Appends a value behind its length alone (LV).
-pub fn write_lv(out: &mut Vec<u8>, value: &[u8]) {
+pub(crate) fn write_lv(out: &mut Vec<u8>, value: &[u8]) {
     let length = value.len();
     if length >= 0x80 {
         let zeros = usize::try_from(length.leading_zeros()).unwrap_or(0) / 8;

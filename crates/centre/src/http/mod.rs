@@ -19,7 +19,8 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use signature::{SignedHeaders, Target, WINDOW_SECONDS, content_digest, demo_signing_key, sign};
+pub(crate) use signature::WINDOW_SECONDS;
+pub use signature::{SignedHeaders, Target, content_digest, demo_signing_key, sign};
 
 use signed::Door;
 
@@ -27,9 +28,9 @@ use crate::core::Core;
 use crate::problem::{Code, Problem};
 
 /// The most bytes of a body, but for record files.
-pub const BODY_MAX: usize = 256 * 1024;
+const BODY_MAX: usize = 256 * 1024;
 /// The most bytes of a record file.
-pub const FILE_MAX: usize = 64 * 1024 * 1024;
+const FILE_MAX: usize = 64 * 1024 * 1024;
 
 #[derive(OpenApi)]
 #[openapi(

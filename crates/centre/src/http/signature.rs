@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::problem::{Code, Problem};
 
 /// How far a signature's time may be from the centre's clock.
-pub const WINDOW_SECONDS: i64 = 300;
+pub(crate) const WINDOW_SECONDS: i64 = 300;
 
 const MUST_COVER: [&str; 3] = ["@method", "@path", "@query"];
 const DIGEST: &str = "content-digest";
