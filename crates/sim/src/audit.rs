@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use card::layout::LogRecord;
 use centre::Core;
 use ledger::{AccountName, Balance};
 use model::{Fen, MoneyError, PurseFen, TapRecord};
@@ -138,7 +137,8 @@ fn positions(balances: &BTreeMap<AccountName, Balance>) -> Result<Vec<Position>,
     Ok(moved.map(|(party, net_fen)| Position { party, net_fen }).collect())
 }
 
-/// Loads whose end nobody knows and taps that tore, one by one; what really happened is read from the cards.
+/// Loads whose end nobody knows and taps that tore, one by one. What really happened to a load is read from the card,
+/// which makes no other before it is settled; of a tap it is what the network saw when it tore.
 fn doubts(network: &mut Network<'_>) -> Result<Vec<Doubt>, SimError> {
     let mut doubts = Vec::new();
     let mut torn: Vec<TapRecord> = Vec::new();
@@ -156,9 +156,7 @@ fn doubts(network: &mut Network<'_>) -> Result<Vec<Doubt>, SimError> {
             doubts.push(Doubt { what: "load", name, card, fen: open.amount, on_the_card });
         }
         for tap in torn.iter().filter(|tap| tap.card == number && tap.amount > PurseFen::ZERO) {
-            let same =
-                |log: &LogRecord| (log.terminal, log.amount, log.at) == (tap.terminal, tap.amount, tap.at);
-            let on_the_card = view.purchases.iter().any(same);
+            let on_the_card = network.debited.contains(&(tap.terminal, tap.terminal_seq));
             let (name, card) = (format!("{}-{}", tap.terminal, tap.terminal_seq), number.to_string());
             doubts.push(Doubt { what: "tap", name, card, fen: tap.amount.into(), on_the_card });
         }

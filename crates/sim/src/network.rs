@@ -4,7 +4,7 @@
 //! Invariant: money enters by a wallet's order and leaves a purse at a reader, both through the real code; the
 //! network only counts what it is told, and never sets a balance.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use card::{PurseReader, PurseView};
@@ -140,6 +140,8 @@ pub(crate) struct Network<'a> {
     acceptance: BTreeMap<CityCode, Arc<AcceptanceList>>,
     deny: Arc<DenyList>,
     observer: Option<Observer>,
+    /// Torn taps whose debit the card carried out, by terminal and its counter; a card's log forgets it after ten more.
+    pub(crate) debited: BTreeSet<(TerminalId, u32)>,
     /// Sets this network's PSAMs and plastic cards apart from those of another that the same centre has seen: their
     /// counters begin anew, so their numbers must not come again.
     life: u64,
@@ -167,6 +169,7 @@ impl<'a> Network<'a> {
         }
         Ok(Network {
             life: random.fork("life").next_u64(),
+            debited: BTreeSet::new(),
             registry,
             keys,
             links,
@@ -326,8 +329,12 @@ impl<'a> Network<'a> {
         let comes_back = self.comes_back();
         self.books.taps.tried = self.books.taps.tried.saturating_add(1);
         let mut outcome = self.hold(index, terminal, &operator, request, at, torn)?;
-        if matches!(outcome, TapOutcome::Torn(_)) {
+        if let TapOutcome::Torn(pending) = &outcome {
             self.books.taps.torn = self.books.taps.torn.saturating_add(1);
+            if torn == Some((DEBIT, Cut::Answer)) {
+                let tap = pending.facts();
+                self.debited.insert((tap.terminal, tap.terminal_seq));
+            }
             if comes_back {
                 outcome = self.hold(index, terminal, &operator, request, at.plus_seconds(5), None)?;
             }

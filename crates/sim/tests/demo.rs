@@ -53,6 +53,15 @@ fn every_fen_is_accounted_for_in_any_weather() {
 }
 
 #[test]
+fn every_fen_is_accounted_for_when_cards_have_long_forgotten_what_tore() {
+    let storm = Weather { torn_loads: 3000, torn_taps: 3000, torn_issues: 3000, never_back_percent: 60 };
+    for seed in [100, 101, 102] {
+        let busy = Settings { passengers: 12, taps: 1500, days: 2, weather: storm, ..settings(seed) };
+        assert_eq!(wrong(&run(&busy, None)), Vec::<String>::new(), "seed {seed}");
+    }
+}
+
+#[test]
 fn several_days_follow_each_other_on_one_set_of_books() {
     let books = run(&Settings { days: 3, ..settings(5) }, None);
     assert_eq!(wrong(&books), Vec::<String>::new());
