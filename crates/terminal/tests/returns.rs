@@ -87,3 +87,20 @@ fn a_proof_that_an_entry_of_amount_0_has_replaced_is_doubted_and_never_sent_as_t
         assert_eq!(doubted[0].0.facts().at, at("08:00:00"));
     }
 }
+
+#[test]
+fn a_torn_entry_is_not_proven_by_a_free_ride_that_came_after_it() {
+    let free = model::registry::Operator {
+        fare: model::registry::Fare::Flat { list_fen: fen(40) },
+        ..(*shanghai_bus()).clone()
+    };
+    let mut card = card(SHANGHAI, 9000);
+    bus().accept(&mut card, PAY, "07:50:00");
+    let mut gate = Reader::new(shanghai_metro(), 0, "0201");
+    torn_after_debit(&mut gate, &mut card, ENTER, commands(Reader::new(shanghai_metro(), 1, "0201"), ENTER));
+    let ride = Reader::new(free.into(), 3, "").accept(&mut card, PAY, "08:05:00");
+    assert_eq!(ride.amount, fen(0), "a transfer");
+    let _ = gate.tap(&mut card, ENTER, "08:06:00");
+    assert!(proven(&gate).is_empty());
+    assert_eq!((gate.batch.pending().len(), gate.batch.doubted().len()), (0, 1));
+}

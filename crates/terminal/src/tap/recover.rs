@@ -181,7 +181,7 @@ impl<'v> Tap<'v, Proving> {
             // On some cards amount 0 counts as well.
             let other = counter == torn.pending.counter();
             return match proof {
-                Some(proof) => terms.happened(torn, proof),
+                Some(proof) => terms.date(torn, proof, RailRecord::TAG),
                 None if other => terms.prove_by(torn, counter.wrapping_add(1)),
                 None => terms.doubted(torn, Doubt::MovedOn),
             };
