@@ -74,7 +74,11 @@ impl<S: Read + Write> Client<S> {
             .and_then(|frame| frame.ok_or_else(|| io::ErrorKind::UnexpectedEof.into()));
         answer.map_err(|error| {
             self.broken = true;
-            ChannelError::Lost(error.to_string())
+            ChannelError::Lost(match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it said nothing in time".into(),
+                io::ErrorKind::UnexpectedEof => "it broke off".into(),
+                _ => error.to_string(),
+            })
         })
     }
 }

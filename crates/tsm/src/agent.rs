@@ -11,6 +11,9 @@ use crate::seram::{
     ResponseList, SecureElement,
 };
 
+/// Bytes of an answer to a short command: a status word, and up to 256 before it.
+const ANSWER: std::ops::RangeInclusive<usize> = 2..=258;
+
 /// A phone's side of the conversation, for one element.
 #[derive(Clone, Debug)]
 pub struct Agent {
@@ -94,9 +97,15 @@ impl Run {
             return String::new();
         };
         match channel.transmit(&bytes) {
-            Ok(answer) => {
+            Ok(answer) if ANSWER.contains(&answer.len()) => {
                 self.sent = self.sent.saturating_add(1);
                 hex::encode_upper(answer)
+            }
+            Ok(answer) => {
+                self.sent = self.sent.saturating_add(1);
+                self.failure =
+                    Some((AgentStatus::UnavailableSe, format!("{} bytes are no answer", answer.len())));
+                String::new()
             }
             Err(error) => {
                 if !matches!(error, ChannelError::NotSent(_)) {
@@ -148,6 +157,24 @@ mod tests {
         assert_eq!(done.report.local_agent_status.executed_se_ram_commands, Some(3));
         assert_eq!(done.report.local_agent_status.local_agent_status_enum, AgentStatus::UnavailableSe);
         assert!(!done.stop);
+    }
+
+    #[test]
+    fn what_is_no_answer_is_relayed_as_silence() {
+        struct Babbling(usize);
+        impl Channel for Babbling {
+            fn transmit(&mut self, _: &[u8]) -> Result<Vec<u8>, ChannelError> {
+                Ok(vec![0x90; self.0])
+            }
+        }
+        let element = SecureElement { se_type: SeType::eSE, se_id: "01".into(), se_extra_info: None };
+        let agent = Agent::new(element);
+        let orders = Orders::run(&vec![Apdu::case2([0, 0xA4, 4, 0], None); 2], true);
+        for (length, sent) in [(0, 1), (1, 1), (2, 2), (258, 2), (259, 1), (65535, 1)] {
+            let report = agent.run(&orders, &mut Babbling(length)).report;
+            assert_eq!(report.local_agent_status.executed_se_ram_commands, Some(sent), "{length} bytes");
+            assert_eq!(report.ram_responses[0].se_ram_response.responses[0].is_empty(), sent == 1);
+        }
     }
 
     #[test]
