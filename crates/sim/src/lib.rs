@@ -34,7 +34,7 @@ pub use links::{Links, Post, SessionEnd, carry_out};
 pub use living::{file_number, live};
 pub use network::{Exchange, Observer, Weather};
 pub use reader::{Place, Reader, national_psam};
-pub use replay::{Comparison, Kind, RealTap, replay};
+pub use replay::{Comparison, Kind, RealTap, Replayed, replay};
 
 /// What stops a simulated network. None of these is a fault of the story: faults are played, not raised.
 #[derive(Debug, thiserror::Error)]

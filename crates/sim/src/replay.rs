@@ -14,7 +14,7 @@ use std::sync::Arc;
 use card::layout::PURSE_AID;
 use keys::{CardRef, KeyService, Seeded};
 use model::registry::{Operator, Registry};
-use model::{CardTime, CityCode, Fen, Mode, PsamId, PurseFen, TerminalId};
+use model::{CardTime, CityCode, Fen, Mode, PsamId, PurseFen, TapRecord, TerminalId};
 use secure_element::{MemoryStore, PlasticCard};
 use serde::Serialize;
 use smartcard::gp::Aid;
@@ -92,6 +92,15 @@ pub struct Comparison {
     pub kinds: BTreeMap<&'static str, Compared>,
 }
 
+/// What a replay leaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// What was charged, against the file.
+    pub comparison: Comparison,
+    /// The readers' records, as a back end collects them, by time.
+    pub records: Vec<TapRecord>,
+}
+
 /// What every card is loaded with.
 const LOAD_FEN: u32 = 50_000;
 /// The reader of what is made up.
@@ -109,7 +118,7 @@ pub fn replay(
     mut taps: Vec<RealTap>,
     keys: &dyn KeyService,
     mut progress: impl FnMut(u64),
-) -> Result<Comparison, SimError> {
+) -> Result<Replayed, SimError> {
     taps.sort_by_key(|tap| tap.at);
     let mut network = Network::new(registry, city, keys)?;
     network.made_up(&taps)?;
@@ -120,7 +129,10 @@ pub fn replay(
     }
     network.report.readers = u64::try_from(network.readers.len()).unwrap_or(u64::MAX);
     network.report.cards = u64::try_from(network.cards.len()).unwrap_or(u64::MAX);
-    Ok(network.report)
+    let batches = network.readers.values().flat_map(|reader| reader.batch().export().records);
+    let mut records: Vec<TapRecord> = batches.collect();
+    records.sort_by_key(|record| (record.at, record.terminal, record.terminal_seq));
+    Ok(Replayed { comparison: network.report, records })
 }
 
 struct Network<'a> {
@@ -180,18 +192,19 @@ impl<'a> Network<'a> {
             if tap.transfer {
                 // Off a vehicle of the other kind, or another bus, shortly before.
                 let request = Request::Pay { list: PurseFen::try_from(200).ok() };
-                self.quietly(tap, Mode::Bus, MADE_UP, request, earlier(EARLIER_SECONDS * 2))?;
+                self.hold(tap, Mode::Bus, MADE_UP, request, earlier(EARLIER_SECONDS * 2))?;
                 self.report.rides_before_the_file = self.report.rides_before_the_file.saturating_add(1);
             }
             if tap.kind == Kind::MetroOut {
-                self.quietly(tap, Mode::Metro, MADE_UP, Request::Enter, earlier(EARLIER_SECONDS))?;
+                self.hold(tap, Mode::Metro, MADE_UP, Request::Enter, earlier(EARLIER_SECONDS))?;
                 self.report.entries_before_the_file = self.report.entries_before_the_file.saturating_add(1);
             }
         }
         Ok(())
     }
 
-    fn quietly(
+    /// The passenger's card is held to a reader; card and reader are made when they first come.
+    fn hold(
         &mut self,
         tap: &RealTap,
         mode: Mode,
@@ -222,13 +235,13 @@ impl<'a> Network<'a> {
             Kind::MetroIn => (Mode::Metro, Request::Enter),
             Kind::MetroOut => (Mode::Metro, Request::Leave { list }),
         };
-        let mut outcome = self.quietly(tap, mode, &tap.equipment, request, tap.at)?;
+        let mut outcome = self.hold(tap, mode, &tap.equipment, request, tap.at)?;
         if matches!(&outcome, TapOutcome::Refused(refused) if refused.why == Refusal::NotEntered) {
             let earlier = tap.at.plus_seconds(0_i64.saturating_sub(EARLIER_SECONDS));
             let entered = self.last.get(&tap.card).map_or(earlier, |last| earlier.max(last.plus_seconds(1)));
-            self.quietly(tap, Mode::Metro, MADE_UP, Request::Enter, entered)?;
+            self.hold(tap, Mode::Metro, MADE_UP, Request::Enter, entered)?;
             self.report.entries_the_file_misses = self.report.entries_the_file_misses.saturating_add(1);
-            outcome = self.quietly(tap, mode, &tap.equipment, request, tap.at)?;
+            outcome = self.hold(tap, mode, &tap.equipment, request, tap.at)?;
         }
         self.last.insert(tap.card.clone(), tap.at);
         Ok(outcome)

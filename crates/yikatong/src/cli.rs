@@ -120,7 +120,7 @@ pub(crate) struct Replay {
     /// Whose fares.
     #[arg(long)]
     pub(crate) city: CityCode,
-    /// Keep the batches here instead of in memory.
+    /// Write the readers' records here, in files that `clear --taps` takes.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
 }

@@ -270,6 +270,21 @@ fn a_replay_names_the_line_that_is_no_tap() {
 }
 
 #[test]
+fn what_a_replay_has_charged_can_be_cleared() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (file, taps, out) = (path("taps.csv"), path("taps"), path("out"));
+    let rows = "a,2018-09-01 08:00:00,bus,160,200,1,c,p,g,0,2018-09-01\na,2018-09-01 08:30:00,metro-in,0,0,2,c,p,g,0,2018-09-01\na,2018-09-01 08:50:00,metro-out,435,500,3,c,p,g,1,2018-09-01\n";
+    let head = "card,at,kind,paid_fen,list_fen,equipment,company,place,gate_or_bus,transfer,clearing_day\n";
+    fs::write(&file, format!("{head}{rows}")).unwrap();
+    assert!(run(&["replay", &file, "--city", "5180", "--data", &taps]).status.success());
+    let cleared = json(&run(&["clear", "--taps", &taps, "--day", "2018-09-01", "--out", &out, "--json"]));
+    assert_eq!((&cleared["records"], &cleared["amount_fen"]), (&Value::from(3), &Value::from(160 + 435)));
+    let verdicts = cleared["verdicts"].as_array().unwrap();
+    assert!(verdicts.iter().all(|row| row["reason"] == "accepted" || row["records"] == 0), "{cleared}");
+}
+
+#[test]
 fn a_port_in_use_is_named_with_the_way_out() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
+use clearing::cux::{self, CuxFile, FileName};
+use clearing::make::RECORDS_PER_FILE;
 use keys::SoftwareKeys;
 use model::registry::Registry;
-use model::{CardTime, PurseFen};
-use sim::{Comparison, Kind, RealTap, replay};
+use model::{CardTime, CityCode, Clock, PurseFen, TapRecord};
+use sim::{Comparison, Kind, RealTap, Replayed, replay};
 
 use crate::cli::Replay;
 use crate::failure::{Failure, Outcome};
+use crate::machine::{SystemClock, make_folder, write_file};
 use crate::run::{bar, print};
 
 /// The columns that are used, of those the file must have.
@@ -28,9 +31,13 @@ pub(crate) fn run(command: &Replay, registry: &Registry, json: bool) -> Outcome 
     let taps = read(&command.file)?;
     let bar = bar(u64::try_from(taps.len()).unwrap_or(u64::MAX), "taps");
     let keys = SoftwareKeys::demo();
-    let comparison =
+    let replayed =
         replay(registry, command.city, taps, &keys, |done| bar.set_position(done)).map_err(Failure::input)?;
     bar.finish_and_clear();
+    let Replayed { comparison, records } = replayed;
+    if let Some(folder) = &command.data {
+        write(folder, command.city, &records)?;
+    }
     if json {
         return print(&comparison);
     }
@@ -67,6 +74,22 @@ fn tap(row: Row) -> Result<RealTap, String> {
         place: row.place,
         transfer: row.transfer != 0,
     })
+}
+
+/// Writes the records as the city's back end uploads them, a day to a file.
+fn write(folder: &Path, city: CityCode, records: &[TapRecord]) -> Outcome {
+    make_folder(folder)?;
+    let created = SystemClock.now();
+    for day in records.chunk_by(|a, b| a.at.date() == b.at.date()) {
+        for (chunk, sequence) in day.chunks(RECORDS_PER_FILE).zip(1..) {
+            let Some(first) = chunk.first() else { continue };
+            let name = FileName::spends(city, first.at.date(), sequence);
+            let file = CuxFile::new(name, created, 1, chunk.iter().cloned());
+            let bytes = cux::write_taps(&file).map_err(Failure::wrong)?;
+            write_file(&folder.join(name.to_string()), &bytes)?;
+        }
+    }
+    Ok(())
 }
 
 fn show(comparison: &Comparison) {
