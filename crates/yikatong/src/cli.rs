@@ -51,9 +51,7 @@ pub(crate) enum Command {
     )]
     Phone(Phone),
     /// One tap by the validator's logic; appends to its offline batch.
-    #[command(
-        after_help = "Example: yikatong tap --card tcp:127.0.0.1:9001 --terminal 200001000001 --amount 200"
-    )]
+    #[command(after_help = "Example: yikatong tap --card tcp:127.0.0.1:9001 --terminal 200001010001")]
     Tap(Tap),
     /// Synthetic records with true TACs, and planted faults listed apart.
     #[command(subcommand)]

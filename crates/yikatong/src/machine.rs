@@ -85,20 +85,37 @@ pub(crate) fn keys(vault: Option<&PathBuf>, passphrase_file: Option<&PathBuf>) -
     }
 }
 
-/// Writes a file whole or not at all, also if the power fails: a neighbour first, on the disk, then its name.
+/// Writes a file whole or not at all, also if the power fails.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Outcome {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".new");
-    let neighbour = path.with_file_name(name);
-    let written = fs::File::create(&neighbour).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&neighbour, path)
+    write_files(&[(path.to_path_buf(), bytes)])
+}
+
+/// Writes files that belong together: a neighbour of each first, on the disk, and only then their names. On a full disk
+/// none of them has changed.
+pub(crate) fn write_files(files: &[(PathBuf, &[u8])]) -> Outcome {
+    let neighbour = |path: &Path| {
+        let mut name = path.file_name().unwrap_or_default().to_os_string();
+        name.push(".new");
+        path.with_file_name(name)
+    };
+    let written = files.iter().try_for_each(|(path, bytes)| {
+        let written = fs::File::create(neighbour(path)).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
+        written.map_err(|error| Failure::path(path, error))
     });
-    written.map_err(|error| {
-        let _ = fs::remove_file(&neighbour); // best effort: the error that matters is the one above
-        Failure::path(path, error)
-    })
+    let named = written.and_then(|()| {
+        files.iter().try_for_each(|(path, _)| {
+            fs::rename(neighbour(path), path).map_err(|error| Failure::path(path, error))
+        })
+    });
+    if named.is_err() {
+        for (path, _) in files {
+            let _ = fs::remove_file(neighbour(path)); // best effort: the error that matters is the first
+        }
+    }
+    named
 }
 
 /// A folder, made if it is not there.

@@ -10,7 +10,7 @@ use model::registry::Registry;
 
 use crate::cli::Clear;
 use crate::failure::{Failure, Outcome};
-use crate::machine::{keys, make_folder, write_file};
+use crate::machine::{keys, make_folder, write_files};
 use crate::run::print;
 
 struct Disk<'a>(&'a Path);
@@ -41,11 +41,11 @@ pub(crate) fn run(command: &Clear, registry: &Registry, json: bool) -> Outcome {
     };
     let cleared = clear_folder(&Disk(&command.taps), bench).map_err(Failure::wrong)?;
     make_folder(&command.out)?;
-    for (name, bytes) in &cleared.tables {
-        write_file(&command.out.join(name), bytes)?;
-    }
-    let summary = serde_json::to_string_pretty(&cleared.summary).map_err(Failure::wrong)?;
-    write_file(&command.out.join("summary.json"), format!("{summary}\n").as_bytes())?;
+    let mut summary = serde_json::to_string_pretty(&cleared.summary).map_err(Failure::wrong)?;
+    summary.push('\n');
+    let tables = cleared.tables.iter().map(|(name, bytes)| (command.out.join(name), bytes.as_slice()));
+    let summary_file = (command.out.join("summary.json"), summary.as_bytes());
+    write_files(&tables.chain([summary_file]).collect::<Vec<_>>())?;
     if json {
         print(&cleared.summary)?;
     } else {

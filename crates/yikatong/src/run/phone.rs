@@ -153,7 +153,10 @@ fn carry_on(command: &Phone, session: &str, agent: &Agent, card: &mut dyn Channe
             break;
         }
     }
-    Err(Failure::wrong("the card is gone; what it had begun stays named, and its next contact settles it"))
+    Err(Failure::wrong(format_args!(
+        "the card is gone; what it had begun stays named, and its next contact settles it; \
+         `phone session {session}` goes on with it"
+    )))
 }
 
 fn report(order: &Value, json: bool) -> Outcome {
@@ -172,10 +175,16 @@ fn report(order: &Value, json: bool) -> Outcome {
             word("code")
         )));
     }
+    if state != "done" {
+        return Err(Failure::wrong(format_args!(
+            "{} is not done: it stays `{state}`, and nothing of it is lost",
+            text("kind")
+        )));
+    }
     if !json {
         let balance = order.get("balance_fen").and_then(Value::as_i64).map(model::Fen::new);
         let balance = balance.map(|balance| format!(", balance {balance} yuan")).unwrap_or_default();
-        outln!("{} {}: card {}{balance}", text("kind"), state, text("card_number"));
+        outln!("{} done: card {}{balance}", text("kind"), text("card_number"));
     }
     Ok(())
 }
@@ -240,13 +249,14 @@ fn good(url: &str, mut answer: ureq::http::Response<ureq::Body>) -> Outcome<Vec<
     if answer.status().is_success() {
         return Ok(body);
     }
-    let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let Ok(problem) = serde_json::from_slice::<Value>(&body) else {
+        return Err(Failure::wrong(format_args!("{url}: answered {}", answer.status())));
+    };
     let word = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default();
-    Err(Failure::wrong(format_args!(
-        "{} {} {} ({})",
-        word("title_zh"),
-        word("title"),
-        word("detail"),
-        word("code")
-    )))
+    let said = format!("{} {} {} ({})", word("title_zh"), word("title"), word("detail"), word("code"));
+    // What cannot be understood or does not exist was asked wrongly; all else is a finding.
+    Err(match answer.status().as_u16() {
+        400 | 422 => Failure::input(said),
+        _ => Failure::wrong(said),
+    })
 }

@@ -53,6 +53,9 @@ fn read(path: &Path) -> Outcome<Vec<RealTap>> {
         let tap = tap(row).map_err(|what| Failure::path(path, format_args!("line {line}: {what}")))?;
         taps.push(tap);
     }
+    if taps.is_empty() {
+        return Err(Failure::path(path, "holds no taps"));
+    }
     Ok(taps)
 }
 

@@ -5,6 +5,7 @@ mod street;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use centre::{Config, Core, Storage};
@@ -20,6 +21,9 @@ use crate::machine::{SystemClock, SystemEntropy, open_vault};
 const CENTRE: SocketAddr = local(8080);
 const WALLET: SocketAddr = local(8081);
 const STREET: SocketAddr = local(8082);
+
+/// How long requests that are under way may go on after Ctrl-C.
+const GRACE: Duration = Duration::from_secs(3);
 
 const fn local(port: u16) -> SocketAddr {
     SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, port))
@@ -95,7 +99,7 @@ fn bind(runtime: &Runtime, name: &'static str, address: SocketAddr, option: &str
     Ok(Door { name, listener, address })
 }
 
-/// All doors, until Ctrl-C.
+/// All doors, until Ctrl-C; a client that does not finish its request does not keep them open.
 async fn serve(doors: Vec<(Door, Router)>) -> Outcome {
     let mut open = Vec::new();
     for (door, router) in doors {
@@ -103,10 +107,20 @@ async fn serve(doors: Vec<(Door, Router)>) -> Outcome {
             axum::serve(door.listener, router).with_graceful_shutdown(interrupted()).await
         }));
     }
-    for door in open {
-        door.await.map_err(Failure::wrong)?.map_err(Failure::wrong)?;
+    let all = async {
+        for door in open {
+            door.await.map_err(Failure::wrong)?.map_err(Failure::wrong)?;
+        }
+        Ok(())
+    };
+    let enough = async {
+        interrupted().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        done = all => done,
+        () = enough => Ok(()),
     }
-    Ok(())
 }
 
 async fn interrupted() {
