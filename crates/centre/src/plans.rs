@@ -59,7 +59,7 @@ pub(crate) fn plan(
             job(Job::issue(IssuePlan { element, card, instance, personalisation, others }))
         }
         OrderKind::Load => job(load(state, order, city, instance)?),
-        OrderKind::Read => job(read(state, order, instance)?),
+        OrderKind::Read => job(read(state, order, Some(city), instance)?),
         OrderKind::Delete => {
             // With the card would go what settles a load in doubt; a look at the card comes first.
             if unsettled(state, order)?.is_some() {
@@ -80,8 +80,11 @@ fn plastic(core: &Core, state: &State, order: &OrderRow) -> Result<Result<Planne
             };
             Ok(Ok(Planned { job: load(state, order, city, PLASTIC)?, is_look: false }))
         }
-        (_, None) => Ok(Ok(Planned { job: read(state, order, PLASTIC)?, is_look: true })),
-        (_, Some(_)) => Ok(Ok(Planned { job: read(state, order, PLASTIC)?, is_look: false })),
+        (_, None) => Ok(Ok(Planned { job: read(state, order, None, PLASTIC)?, is_look: true })),
+        (_, Some(code)) => {
+            let city = core.registry().city(code);
+            Ok(Ok(Planned { job: read(state, order, city, PLASTIC)?, is_look: false }))
+        }
     }
 }
 
@@ -97,9 +100,11 @@ fn load(state: &State, order: &OrderRow, city: &registry::City, aid: Aid) -> Res
     }))
 }
 
-fn read(state: &State, order: &OrderRow, aid: Aid) -> Result<Job, Problem> {
+/// `city` is the card's, once it is known; a load in doubt is of a known card.
+fn read(state: &State, order: &OrderRow, city: Option<&registry::City>, aid: Aid) -> Result<Job, Problem> {
     let unsettled = unsettled(state, order)?.map(|u| u.reservation);
-    Ok(Job::read(ReadPlan { aid, card: order.number, unsettled }))
+    let pin = city.and_then(load_pin);
+    Ok(Job::read(ReadPlan { aid, card: order.number, unsettled, pin, terminal: LOAD_POINT }))
 }
 
 /// The load in doubt that stands before this order on its card: its own, resumed, or another's.

@@ -57,7 +57,7 @@ pub struct LoadPlan {
     pub amount: PurseFen,
     /// The most the purse may hold.
     pub purse_limit: PurseFen,
-    /// The load point's number, part of every MAC.
+    /// The load point's number, part of every MAC; its last four bytes are drawn anew for each exchange.
     pub terminal: TerminalId,
     /// The card's PIN, if its city's profile asks for one before a load.
     pub pin: Option<Pin>,
@@ -83,6 +83,10 @@ pub struct ReadPlan {
     pub card: Option<CardNumber>,
     /// A load of this card that is in doubt: settled by the look.
     pub unsettled: Option<Reservation>,
+    /// The card's PIN, if its city's profile asks for one before a load; used only to settle.
+    pub pin: Option<Pin>,
+    /// The load point that asks; only its first two bytes stay the same.
+    pub terminal: TerminalId,
 }
 
 /// An empty card to be taken off a phone.

@@ -8,6 +8,7 @@ mod delete;
 mod issue;
 mod load;
 mod read;
+mod witness;
 
 use card::command::SelectApplication;
 use card::layout::PublicInfo;
@@ -95,8 +96,8 @@ impl Job {
     pub fn start(&mut self, env: &mut Env<'_>) -> Next {
         match &mut self.0 {
             Kind::Issue(job) => job.start(env),
-            Kind::Load(job) => job.start(),
-            Kind::Read(job) => job.start(),
+            Kind::Load(job) => job.start(env),
+            Kind::Read(job) => job.start(env),
             Kind::Delete(job) => job.start(env),
             Kind::Activate(job) => job.start(),
         }
