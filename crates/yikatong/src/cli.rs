@@ -242,6 +242,9 @@ pub(crate) enum PhoneJob {
     Session {
         /// The session's id.
         id: String,
+        /// The card is plastic, held to the phone.
+        #[arg(long)]
+        plastic: bool,
     },
 }
 

@@ -75,6 +75,11 @@ fn a_card_that_answers_nonsense_fails_the_order_and_says_so() {
     load(wallet, "100", 1, "the card is gone");
     load(wallet, "0", 2, "amount-not-positive");
     load(street, "100", 1, "answered 404");
+    refuses(
+        &["phone", "--centre", centre, "--card", &card, "session", "none", "--plastic"],
+        1,
+        "unknown-session",
+    );
 }
 
 #[cfg(unix)]

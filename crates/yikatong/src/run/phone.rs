@@ -48,10 +48,7 @@ pub(crate) fn run(command: &Phone, registry: &Registry, json: bool) -> Outcome {
         let mut card = recorder.watch(card, "tsm", command.card.to_string());
         match &command.what {
             PhoneJob::Activate { city } => activate(command, registry, *city, &mut card, json),
-            PhoneJob::Session { id } => {
-                let agent = agent(command, &se_id(&mut card)?);
-                carry_on(command, id, &agent, &mut card)
-            }
+            PhoneJob::Session { id, plastic } => session(command, id, *plastic, &mut card, json),
             PhoneJob::Issue { city } => {
                 order(command, &Order::of("/app/issue", Some(*city)), &mut card, json)
             }
@@ -93,6 +90,23 @@ fn se_id(card: &mut dyn Channel) -> Outcome<String> {
         ));
     }
     Ok(id)
+}
+
+/// Goes on with a session by its id alone.
+fn session(command: &Phone, id: &str, plastic: bool, card: &mut dyn Channel, json: bool) -> Outcome {
+    let agent = if plastic { Agent::new(SecureElement::plastic()) } else { agent(command, &se_id(card)?) };
+    let notice = carry_on(command, id, &agent, card)?;
+    if json {
+        print(&json!({ "session": id, "state": notice }))?;
+    }
+    match notice.as_str() {
+        "done" if json => Ok(()),
+        "done" => {
+            outln!("session done");
+            Ok(())
+        }
+        state => Err(Failure::wrong(format_args!("the session has ended, its order is `{state}`"))),
+    }
 }
 
 /// Orders at the wallet, then carries the order out.
@@ -142,11 +156,11 @@ pub(crate) fn run_session(
     carry_out(&mut post, session, agent, card)
 }
 
-/// Carries a session out; a card that left is asked for again.
-fn carry_on(command: &Phone, session: &str, agent: &Agent, card: &mut dyn Channel) -> Outcome {
+/// Carries a session out, to the centre's last notice; a card that left is asked for again.
+fn carry_on(command: &Phone, session: &str, agent: &Agent, card: &mut dyn Channel) -> Outcome<String> {
     for _ in 0..TRIES {
         match run_session(&command.centre, session, agent, card).map_err(Failure::wrong)? {
-            SessionEnd::Stopped(_) => return Ok(()),
+            SessionEnd::Stopped(notice) => return Ok(notice),
             SessionEnd::CardGone => eprintln!("卡片离开了 the card has left: hold it to the phone again"),
         }
         if card.reset().is_err() {
@@ -155,7 +169,7 @@ fn carry_on(command: &Phone, session: &str, agent: &Agent, card: &mut dyn Channe
     }
     Err(Failure::wrong(format_args!(
         "the card is gone; what it had begun stays named, and its next contact settles it; \
-         `phone session {session}` goes on with it"
+         `phone session {session}` goes on with it (with --plastic for a plastic card)"
     )))
 }
 
