@@ -15,6 +15,9 @@ use crate::money::overflow;
 use crate::problem::{Code, Problem};
 use crate::store::{Claims, Event, FileRow, NotPaid, deny, deny_list};
 
+/// Readers fetch their lists once a day at least.
+const DENY_GRACE_SECONDS: i64 = 24 * 3600;
+
 impl Core {
     /// Takes a file of taps in and judges it; the same file again gives the same receipt.
     pub(crate) fn take_in(&self, sender: CityCode, name: &str, bytes: &[u8]) -> Result<FileRow, Problem> {
@@ -64,11 +67,12 @@ impl Core {
         Ok(deny_list(self.state().store.read())?)
     }
 
-    /// Puts a city's own card on the deny list, from now on.
+    /// Puts a city's own card on the deny list. Taps are paid until its grace time (宽限期) has passed: a reader that
+    /// holds the list before this one could not know.
     pub(crate) fn deny(&self, city: CityCode, number: CardNumber) -> Result<DenyList, Problem> {
-        let now = self.now();
+        let since = self.now().plus_seconds(DENY_GRACE_SECONDS);
         self.state().store.write(|db| {
-            deny(db, city, number, now)?;
+            deny(db, city, number, since)?;
             Ok(deny_list(db)?)
         })
     }
