@@ -331,8 +331,8 @@ pub(crate) enum Keys {
     /// The demo's root keys: published constants that no centre without --demo accepts.
     #[command(after_help = "Example: yikatong keys demo --json")]
     Demo,
-    /// Make a vault from the custodians' components, one file each: a line for each root,
-    /// 32 hex digits and their check value.
+    /// Make a vault from the custodians' components, one file each: a line for each root, in the order of `keys demo`:
+    /// 32 hex digits, a space and their check value (the first 3 bytes of 8 zero bytes under the key, 3DES).
     #[command(
         after_help = "Example: yikatong keys ceremony --component a.txt --component b.txt --vault national.vault --passphrase-file pass.txt"
     )]

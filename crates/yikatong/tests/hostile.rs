@@ -116,6 +116,15 @@ fn a_result_that_cannot_be_written_leaves_the_earlier_one_whole() {
 }
 
 #[test]
+fn a_demo_does_not_begin_in_the_books_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let demo = ["demo", "--passengers", "3", "--taps", "5", "--data", data.to_str().unwrap()];
+    assert!(yikatong().args(demo).output().unwrap().status.success());
+    refuses(&demo, 2, "is not empty");
+}
+
+#[test]
 fn a_file_without_taps_is_no_replay() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("none.csv");

@@ -1,6 +1,8 @@
 //! `yikatong demo`: days in simulated time, and the books.
 
 use std::cell::RefCell;
+use std::fs;
+use std::path::Path;
 use std::rc::Rc;
 
 use model::Date;
@@ -18,6 +20,9 @@ const FIRST_DAY: &str = "2014-10-20";
 pub(crate) fn run(command: &Demo, registry: Registry, json: bool) -> Outcome {
     if command.passengers == 0 || command.days == 0 {
         return Err(Failure::input("--passengers and --days must be at least 1"));
+    }
+    if let Some(folder) = command.data.as_deref().filter(|folder| holds_something(folder)) {
+        return Err(Failure::path(folder, "is not empty; a demo begins in a folder of its own"));
     }
     let settings = Settings {
         seed: command.seed,
@@ -54,6 +59,10 @@ pub(crate) fn run(command: &Demo, registry: Registry, json: bool) -> Outcome {
     let wrong = books.checks.iter().filter(|check| !check.holds);
     let wrong: Vec<_> = wrong.map(|check| format!("{}: {}", check.what, check.detail)).collect();
     Err(Failure::wrong(format_args!("the books are not right:\n{}", wrong.join("\n"))))
+}
+
+fn holds_something(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 fn show(books: &Books) {
