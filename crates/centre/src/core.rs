@@ -9,10 +9,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ed25519_dalek::VerifyingKey;
 use keys::{KeyService, Roots};
 use ledger::{Ledger, LedgerError, Refusal, Rules, SqliteLedger};
-use model::registry::Registry;
+use model::registry::{NoKey, PublicKey, Registry};
 use model::{CardTime, CityCode, Clock, Date, Entropy, WalletId};
 
 use crate::http::{WINDOW_SECONDS, demo_signing_key};
@@ -167,24 +166,32 @@ impl Core {
     }
 
     /// Who signs as `keyid`, and the public key to verify with: the registered one, or the published one in a demo.
-    pub(crate) fn signer(&self, keyid: &str) -> Result<(Caller, VerifyingKey), Problem> {
+    ///
+    /// A `keyid` is a party, or `PARTY#NAME` for one of several keys.
+    pub(crate) fn signer(&self, keyid: &str) -> Result<(Caller, PublicKey), Problem> {
         let unknown = || Code::KeyUnknown.about(keyid);
-        let (caller, registered) = match keyid.strip_prefix("city:") {
+        let (party, name) = keyid.split_once('#').map_or((keyid, None), |(party, name)| (party, Some(name)));
+        let today = self.now().date();
+        let (caller, registered) = match party.strip_prefix("city:") {
             Some(code) => {
                 let city = code.parse().ok().and_then(|code| self.registry.city(code)).ok_or_else(unknown)?;
-                (Caller::City(city.code), city.public_key)
+                (Caller::City(city.code), city.key(name, today))
             }
-            None if keyid == CENTRE => (Caller::Centre, None),
+            None if keyid == CENTRE => (Caller::Centre, Err(NoKey::Unknown)),
             None => {
                 let wallet =
-                    keyid.parse().ok().and_then(|id| self.registry.wallet(&id)).ok_or_else(unknown)?;
-                (Caller::Wallet(wallet.id.clone()), wallet.facts.public_key)
+                    party.parse().ok().and_then(|id| self.registry.wallet(&id)).ok_or_else(unknown)?;
+                (Caller::Wallet(wallet.id.clone()), wallet.key(name, today))
             }
         };
         let key = match registered {
-            Some(bytes) => VerifyingKey::from_bytes(&bytes).map_err(|_| unknown())?,
-            None if self.demo => demo_signing_key(keyid).verifying_key(),
-            None => return Err(unknown()),
+            Ok(key) => key,
+            Err(NoKey::Unknown) if self.demo && name.is_none() => {
+                PublicKey::Ed25519(demo_signing_key(keyid).verifying_key().to_bytes())
+            }
+            Err(NoKey::Unknown) => return Err(unknown()),
+            Err(NoKey::NotYet(from)) => return Err(Code::KeyNotYetValid.about(from)),
+            Err(NoKey::Over(until)) => return Err(Code::KeyExpired.about(until)),
         };
         Ok((caller, key))
     }

@@ -79,7 +79,7 @@ async fn what_is_missing_or_malformed_is_named() {
         (with_input(|_| "sig1=?1".into()), "signature-malformed"),
         (with_input(|input| input.replace("\"@path\" ", "")), "signature-malformed"),
         (with_input(|input| input.replace(";nonce=", ";nouns=")), "signature-malformed"),
-        (with_input(|input| input.replace("ed25519", "hmac-sha256")), "signature-malformed"),
+        (with_input(|input| input.replace("ed25519", "hmac-sha256")), "algorithm-differs"),
         (with_input(|input| input.replace("\"@path\"", "\"@path\" \"@path\"")), "signature-malformed"),
         (with_input(|input| input.replace("alipay", "nobody")), "key-unknown"),
         (with_input(|input| input.replace("alipay", "city:9999")), "key-unknown"),

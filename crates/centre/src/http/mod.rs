@@ -3,6 +3,7 @@
 //! Standard: RFC 9421 and RFC 9530 under `/v1`, GlobalPlatform SERAM 2.0 under `/gp/seram`, RFC 9457 for problems.
 //! Invariant: handlers only read and write JSON; what they do, [`Core`] does, on a thread that may block.
 
+mod algorithm;
 mod answer;
 mod operator;
 mod pages;
@@ -37,9 +38,10 @@ const FILE_MAX: usize = 64 * 1024 * 1024;
     info(
         title = "Yikatong centre",
         description = "Wallets order cards and loads; phones run the scripts; operators send record files and read \
-            verdicts and statements. Everything under /v1 but the page is signed by RFC 9421 (ed25519) over \
+            verdicts and statements. Everything under /v1 but the page is signed by RFC 9421 (ed25519, \
+            ecdsa-p256-sha256 or rsa-v1_5-sha256, as the key is registered) over \
             \"@method\" \"@path\" \"@query\" \"content-digest\" with created, keyid and nonce; keyid is the wallet's id, or \
-            city:CODE for a city's back end. Ids are the client's and good for ever: the same id with the same body \
+            city:CODE for a city's back end, with #NAME behind it for one of several keys. Ids are the client's and good for ever: the same id with the same body \
             gives the same answer, with another body it is refused with the stored digest. Amounts are whole fen.",
         license(name = "Apache-2.0 OR MIT")
     ),

@@ -2,6 +2,7 @@
 //!
 //! Standard: CJ/T 166 card layout (card.md section 5.2); the city code is not the bank-clearing code of other networks.
 
+use super::key::{self, NoKey, PublicKey, SigningKey};
 use super::shelf::{Problems, Record};
 use super::source::{Problem, Source};
 use super::text::{self, Name};
@@ -41,6 +42,9 @@ pub struct City {
     /// Ed25519 key of the city's back end, by which its files are signed.
     #[serde(default, deserialize_with = "text::maybe_hex_bytes")]
     pub public_key: Option<[u8; 32]>,
+    /// More keys, each with a name.
+    #[serde(default)]
+    pub keys: Vec<SigningKey>,
     /// Fields of this file that are assumptions, not facts.
     #[serde(default)]
     pub assumed: Vec<String>,
@@ -96,6 +100,16 @@ impl TryFrom<u8> for KeyGeneration {
     }
 }
 
+impl City {
+    /// Its back end's key by this name on a day; without a name `public_key`, else the first of `keys` that is valid.
+    ///
+    /// # Errors
+    /// There is none, or it is not valid on that day.
+    pub fn key(&self, name: Option<&str>, day: Date) -> Result<PublicKey, NoKey> {
+        key::find(self.public_key, &self.keys, name, day)
+    }
+}
+
 impl Record for City {
     const FOLDER: &'static str = "cities";
 
@@ -108,6 +122,7 @@ impl Record for City {
     }
 
     fn check(&self, source: &Source<'_>, problems: &mut Problems) {
+        key::check(&self.keys, source, problems);
         if !(-180.0..=180.0).contains(&self.lon) {
             problems.push(source.problem("lon", "expected degrees from -180 to 180"));
         }

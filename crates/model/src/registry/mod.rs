@@ -8,6 +8,7 @@
 mod acceptance;
 mod agreement;
 mod city;
+mod key;
 mod operator;
 mod phone;
 mod shelf;
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 pub use acceptance::{Acceptance, RefusedBecause};
 pub use agreement::{LoadAgreement, RestTo, Scope, Split, TapAgreement};
 pub use city::{CardFacts, CardProfile, City, KeyGeneration};
+pub use key::{Algorithm, NoKey, PublicKey, SigningKey};
 pub use operator::{Band, Beyond, Fare, Flow, Line, Operator, Stop, Terminals, Transfer};
 pub use phone::{Aid, ElementFacts, ElementVendor, KeyScheme, Management, Phone, Scp};
 pub use source::{Problem, RegistryError};

@@ -1,10 +1,12 @@
 //! Wallets (第三方支付): who may order cards and loads, by which key, up to what amount.
 
+use super::key::{self, NoKey, PublicKey, SigningKey};
 use super::shelf::{Problems, Record};
 use super::source::{Problem, Source};
 use super::text::{self, Name};
 use crate::money::PurseFen;
 use crate::party::WalletId;
+use crate::time::Date;
 
 /// A wallet, by the name of its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +23,12 @@ pub struct Wallet {
 pub struct WalletFacts {
     /// What it is called.
     pub name: Name,
-    /// Ed25519 key by which its requests are signed.
+    /// Ed25519 key by which its requests are signed; it has no name and no last day.
     #[serde(default, deserialize_with = "text::maybe_hex_bytes")]
     pub public_key: Option<[u8; 32]>,
+    /// More keys, each with a name.
+    #[serde(default)]
+    pub keys: Vec<SigningKey>,
     /// The most that one order may load.
     pub max_order_fen: PurseFen,
     /// Fields of this file that are assumptions, not facts.
@@ -32,6 +37,16 @@ pub struct WalletFacts {
     /// Where the facts are from.
     #[serde(default)]
     pub source: String,
+}
+
+impl Wallet {
+    /// Its key by this name on a day; without a name `public_key`, else the first of `keys` that is valid.
+    ///
+    /// # Errors
+    /// There is none, or it is not valid on that day.
+    pub fn key(&self, name: Option<&str>, day: Date) -> Result<PublicKey, NoKey> {
+        key::find(self.facts.public_key, &self.facts.keys, name, day)
+    }
 }
 
 impl Record for Wallet {
@@ -47,6 +62,7 @@ impl Record for Wallet {
     }
 
     fn check(&self, source: &Source<'_>, problems: &mut Problems) {
+        key::check(&self.facts.keys, source, problems);
         if self.facts.max_order_fen == PurseFen::ZERO {
             problems.push(source.problem("max_order_fen", "expected more than 0"));
         }
