@@ -12,5 +12,5 @@ mod purse;
 mod reader;
 
 pub use personalisation::Personalisation;
-pub use purse::{Profile, Purse, PurseMemory};
+pub use purse::{Profile, Purse, PurseMemory, Standing};
 pub use reader::{PurseReader, PurseView, ReadError};

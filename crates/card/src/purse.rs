@@ -20,15 +20,28 @@ mod memory;
 mod security;
 mod transactions;
 
-use model::Entropy;
+use model::{CardNumber, Entropy, PurseFen};
 use smartcard::{Apdu, Command, Response, Status};
 
 pub use memory::{Profile, PurseMemory};
 
 use crate::command::{GetMessage, SelectApplication, SelectFile};
-use crate::layout::{Fci, PURSE_AID, PURSE_IDS, ROOT_ID, ROOT_NAME, Sfi};
+use crate::layout::{Fci, PURSE_AID, PURSE_IDS, PublicInfo, ROOT_ID, ROOT_NAME, Sfi};
 use memory::{Issued, State};
 use transactions::Pending;
+
+/// What a purse holds at a moment, read from its memory past every command: for whoever checks a simulation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The card.
+    pub number: CardNumber,
+    /// The value in it.
+    pub balance: PurseFen,
+    /// Loads so far.
+    pub loads: u16,
+    /// Purchases so far.
+    pub purchases: u16,
+}
 
 /// A purse on a chip or in a secure element.
 #[derive(Default)]
@@ -83,6 +96,14 @@ impl Purse {
     #[must_use]
     pub const fn is_personalised(&self) -> bool {
         self.memory.issued.is_some()
+    }
+
+    /// What it holds now; `None` before it is personalised.
+    #[must_use]
+    pub fn standing(&self) -> Option<Standing> {
+        let Issued { public_info, balance, online, offline, .. } = self.memory.issued.as_ref()?;
+        let number = PublicInfo::parse(public_info)?.number;
+        Some(Standing { number, balance: *balance, loads: *online, purchases: *offline })
     }
 
     /// Power off and on, or a new field.

@@ -6,6 +6,7 @@
 //! Invariant: money is pended before the bytes leave, posted on a card's proof, voided on a proven refusal, and
 //! otherwise in doubt: visible, named, and settled by the next contact with the card. Time never settles it.
 
+mod audit;
 mod console;
 mod core;
 pub mod http;
@@ -20,6 +21,7 @@ mod texts;
 mod wallet;
 
 pub use crate::core::{CENTRE, Config, Core, OpenError, Storage};
+pub use audit::OrderStanding;
 pub use console::Overview;
 pub use plans::{LOAD_POINT, instance_aid};
 pub use problem::{Code, Problem};

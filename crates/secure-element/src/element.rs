@@ -61,6 +61,12 @@ impl SoftwareElement {
     pub fn se_id(&self) -> String {
         hex::encode_upper(self.0.system().birth.serial)
     }
+
+    /// What its personalised purses hold, read from their memory without a command.
+    #[must_use]
+    pub fn purses(&self) -> Vec<card::Standing> {
+        self.0.system().purses.iter().filter_map(|instance| instance.purse.standing()).collect()
+    }
 }
 
 impl Channel for SoftwareElement {

@@ -80,6 +80,12 @@ impl PlasticCard {
     pub fn is_personalised(&self) -> bool {
         self.0.system().purse.is_personalised()
     }
+
+    /// What its purse holds, read from its memory without a command; `None` before it is personalised.
+    #[must_use]
+    pub fn purse(&self) -> Option<card::Standing> {
+        self.0.system().purse.standing()
+    }
 }
 
 impl Channel for PlasticCard {

@@ -10,6 +10,7 @@
 mod audit;
 mod books;
 mod cards;
+mod chaos;
 mod clock;
 mod counter;
 mod demo;
@@ -27,6 +28,7 @@ use model::{CardNumber, CityCode, Mode, OperatorId, TerminalId};
 
 pub use books::{Books, Check, Doubt, Identity, Total};
 pub use cards::{element, plastic, plastic_number};
+pub use chaos::{BrokenRule, ChaosReport, ChaosSettings, chaos};
 pub use counter::run_job;
 pub use demo::{Settings, demo};
 pub use faults::{Cut, Leaving};

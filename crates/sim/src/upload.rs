@@ -59,7 +59,7 @@ pub(crate) fn collect(
 }
 
 /// What a dishonest back end makes of an honest record.
-fn planted(records: &[TapRecord]) -> Vec<TapRecord> {
+pub(crate) fn planted(records: &[TapRecord]) -> Vec<TapRecord> {
     let Some(honest) = records.iter().find(|record| record.amount > PurseFen::ZERO) else {
         return Vec::new();
     };

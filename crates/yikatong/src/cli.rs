@@ -36,6 +36,9 @@ pub(crate) enum Command {
     /// A network day in simulated time: issue, load, tap, upload, clear, settle; ends with the books.
     #[command(after_help = "Example: yikatong demo --passengers 2000 --taps 20000 --seed 7 --json")]
     Demo(Demo),
+    /// The whole network under every fault, from one seed; a judge of the money looks after every step.
+    #[command(after_help = "Example: yikatong sim --seed 1 --steps 100000")]
+    Sim(Sim),
     /// Charge a file of real taps through our terminals and compare with what was paid.
     #[command(after_help = "Example: yikatong replay real-taps.csv --city 5180")]
     Replay(Replay),
@@ -109,6 +112,19 @@ pub(crate) struct Demo {
     /// Write every APDU as a JSON line: time, who, card, command, response.
     #[arg(long, value_name = "FILE")]
     pub(crate) transcript: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Sim {
+    /// The seed; the same seed and steps give the same story [default: a random one, printed].
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// How many steps: a message, an APDU, a call, a kill.
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) steps: u64,
+    /// Folder for the simulated disks, best in memory [default: a new one in /dev/shm or the temporary folder].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -39,6 +39,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Taps(command) => run::taps::run(command, &registry, json),
         Command::Clear(command) => run::clear::run(&command, &registry, json),
         Command::Demo(command) => run::demo::run(&command, registry, json),
+        Command::Sim(command) => run::sim::run(&command, registry, json),
         Command::Replay(command) => run::replay::run(&command, &registry, json),
         Command::Element(command) => run::serve_card::element(&command, &registry),
         Command::Card(command) => run::serve_card::card(&command, &registry),

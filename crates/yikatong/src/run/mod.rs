@@ -7,6 +7,7 @@ pub(crate) mod phone;
 pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod serve_card;
+pub(crate) mod sim;
 pub(crate) mod tap;
 pub(crate) mod taps;
 

@@ -1,0 +1,146 @@
+//! The judge (裁判): a slow and obvious model of the money, kept apart from every ledger of the network.
+//!
+//! It sees what no party sees: which bytes left the centre for which order, what each chip's memory holds, which command
+//! changed it. From that it keeps its own tally of who paid what and what became of it, and holds the parties' books
+//! against it after every step.
+//!
+//! Invariant: nothing that the judge believes comes from the party that it judges.
+
+mod cards;
+mod orders;
+mod people;
+mod rides;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use card::Standing;
+use model::{CardNumber, CityCode, TerminalId, WalletId};
+
+use super::story::Who;
+
+pub(super) use orders::Placed;
+pub(super) use people::Opening;
+pub(super) use rides::Place;
+
+/// A rule does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Broken {
+    /// The rule, in words, with what was found.
+    pub(super) rule: String,
+    /// Whose story tells how it came to this.
+    pub(super) who: Who,
+}
+
+/// Where an order's money stands in the centre's ledger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Money {
+    #[default]
+    Untouched,
+    Pending,
+    Posted,
+    Voided,
+}
+
+/// An order, as the judge knows it.
+struct Order {
+    wallet: WalletId,
+    passenger: usize,
+    is_load: bool,
+    amount: i64,
+    /// A CREDIT FOR LOAD for it has left the centre.
+    credit_left: bool,
+    /// How often a chip has taken its value, and which.
+    credits: u32,
+    /// Whose card it was.
+    holder: Option<usize>,
+    money: Money,
+    /// The centre's last word.
+    centre: Option<&'static str>,
+    /// The wallet's last word.
+    wallet_says: Option<wallet::OrderState>,
+}
+
+/// A debit that a chip has carried out.
+struct Debit {
+    passenger: usize,
+    city: CityCode,
+    card: CardNumber,
+    amount: i64,
+    /// The clearing day of the file that has it, once the centre has taken it.
+    taken: Option<model::Date>,
+}
+
+/// A passenger, as the judge knows them.
+#[derive(Default)]
+struct Passenger {
+    opening: i64,
+    name: String,
+    city: Option<CityCode>,
+    /// Taken by chips for this passenger's orders.
+    credited: i64,
+    /// Taken by this passenger's chips, whoever ordered it.
+    received: i64,
+    /// Given by this passenger's chips to readers.
+    spent: i64,
+    /// Orders that may still change.
+    open: BTreeSet<String>,
+    /// Orders that the wallet calls done, in sum.
+    done: i64,
+}
+
+/// Who is tapping where, while a card is held to a reader.
+#[derive(Clone, Copy)]
+struct Tapping {
+    terminal: TerminalId,
+    ride: u64,
+}
+
+/// The judge.
+#[derive(Default)]
+pub(super) struct Judge {
+    orders: BTreeMap<String, Order>,
+    passengers: Vec<Passenger>,
+    cards: BTreeMap<(usize, CardNumber), Standing>,
+    /// Which order a CREDIT FOR LOAD is for, byte for byte.
+    commands: BTreeMap<Vec<u8>, String>,
+    debits: BTreeMap<(TerminalId, u32), Debit>,
+    rides: BTreeMap<u64, u32>,
+    tapping: Option<Tapping>,
+    /// Lines of the centre's log that were looked at.
+    log_position: u64,
+    /// Orders to be held against the centre's word.
+    touched: BTreeSet<String>,
+    /// What each closed day moved out of each city's float.
+    cleared: BTreeMap<(model::Date, CityCode), i64>,
+    closed: Option<model::Date>,
+}
+
+fn broken(who: Who, rule: impl Into<String>) -> Broken {
+    Broken { rule: rule.into(), who }
+}
+
+/// Nothing that the judge counts comes near the end of `i64`; if it does, a comparison fails, which is right.
+fn plus(a: i64, b: i64) -> i64 {
+    a.saturating_add(b)
+}
+
+fn minus(a: i64, b: i64) -> i64 {
+    a.saturating_sub(b)
+}
+
+impl Judge {
+    /// How many loads chips have taken, and how many debits they have made.
+    pub(super) fn tally(&self) -> (u64, u64) {
+        let loads = self.orders.values().filter(|order| order.credits > 0).count();
+        (count(loads), count(self.debits.len()))
+    }
+
+    /// Orders whose money is in doubt now.
+    pub(super) fn doubts(&self) -> u64 {
+        count(self.orders.values().filter(|order| order.money == Money::Pending).count())
+    }
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
