@@ -199,6 +199,9 @@ impl World {
         self.judge.taps_no_more();
         let outcome = outcome?;
         self.time.pass(2);
+        let doubted =
+            reader.batch().doubted().iter().map(|(tap, _)| (tap.facts().terminal, tap.facts().terminal_seq));
+        self.judge.ride_once(index, ride.number, &doubted.collect())?;
         if let Some(stand) = self.stands.get_mut(ride.stand) {
             stand.batch.tear(None);
             stand.reader = Some(reader);

@@ -104,7 +104,8 @@ pub(super) struct Judge {
     /// Which order a CREDIT FOR LOAD is for, byte for byte.
     commands: BTreeMap<Vec<u8>, String>,
     debits: BTreeMap<(TerminalId, u32), Debit>,
-    rides: BTreeMap<u64, u32>,
+    /// The debits of each ride.
+    rides: BTreeMap<u64, Vec<(TerminalId, u32)>>,
     tapping: Option<Tapping>,
     /// Lines of the centre's log that were looked at.
     log_position: u64,

@@ -1,6 +1,6 @@
 //! Rides: every debit of a chip is in one place, with its reader, under way or paid, and an operator is paid for it once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{AccountName, Entry};
 use model::{CityCode, Date, Fen, TapRecord, TerminalId};
@@ -29,6 +29,25 @@ impl Judge {
 
     pub(in crate::chaos) fn taps_no_more(&mut self) {
         self.tapping = None;
+    }
+
+    /// The card has left the reader: the ride is debited once. Only a debit that the reader has doubted by name, because it
+    /// could neither prove nor disprove it, may stand beside another.
+    pub(in crate::chaos) fn ride_once(
+        &self,
+        whose: usize,
+        ride: u64,
+        doubted: &BTreeSet<(TerminalId, u32)>,
+    ) -> Result<(), Broken> {
+        let debits = self.rides.get(&ride).map_or(&[][..], Vec::as_slice);
+        let plain = debits.iter().filter(|debit| !doubted.contains(debit)).count();
+        if plain <= 1 {
+            return Ok(());
+        }
+        Err(broken(
+            Who::Passenger(whose),
+            format!("no ride is debited twice: ride {ride}, debits {debits:?}"),
+        ))
     }
 
     /// A reader has accepted a tap: the card has debited it.
