@@ -17,6 +17,9 @@ pub(crate) fn test(install: bool) -> ExitCode {
     run.step("format", &["fmt", "--all", "--check"], &[]);
     run.step("lints", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[]);
     run.step("tests", &["test", "--workspace", "--no-fail-fast"], &[]);
+    let simulator =
+        ["test", "-p", "sim", "--features", "planted-bugs", "--test", "planted", "--", "--nocapture"];
+    run.step("simulator", &simulator, &[]);
     run.step("docs", &["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")]);
     run.licences(install);
     run.close()

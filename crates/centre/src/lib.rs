@@ -14,6 +14,8 @@ mod money;
 mod operator;
 mod phone;
 mod plans;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod problem;
 mod settlement;
 mod store;
@@ -24,6 +26,8 @@ pub use crate::core::{CENTRE, Config, Core, OpenError, Storage};
 pub use audit::OrderStanding;
 pub use console::Overview;
 pub use plans::{LOAD_POINT, instance_aid};
+#[cfg(feature = "planted-bugs")]
+pub use planted::Planted;
 pub use problem::{Code, Problem};
 
 pub use settlement::{Closing, Statement, StatementLine};

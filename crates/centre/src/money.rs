@@ -52,13 +52,20 @@ impl<'a> OrderMoney<'a> {
             let wallet = account("due", format!("wallet:{}", self.order.wallet))?;
             legs.push(leg(wallet, account("due", format!("issuer:{}", self.city))?, owed)?);
         }
-        ledger.post(self.entry(legs)?)?;
+        let entry = self.entry(legs)?;
+        #[cfg(feature = "planted-bugs")]
+        crate::planted::post_again(ledger, &entry)?;
+        ledger.post(entry)?;
         Ok(())
     }
 
     /// It is proven that the card has not got it: the wallet gives it back. Nothing, if it was never pended.
     pub(crate) fn void(&self, ledger: &mut dyn Ledger) -> Result<(), Problem> {
         if ledger.find(&self.id()?)?.is_none() {
+            return Ok(());
+        }
+        #[cfg(feature = "planted-bugs")]
+        if crate::planted::Planted::DropVoid.is_chosen() {
             return Ok(());
         }
         let refund = account("refunds", &self.order.wallet)?;

@@ -28,6 +28,8 @@ use model::{CardNumber, CityCode, Mode, OperatorId, TerminalId};
 
 pub use books::{Books, Check, Doubt, Identity, Total};
 pub use cards::{element, plastic, plastic_number};
+#[cfg(feature = "planted-bugs")]
+pub use centre::Planted;
 pub use chaos::{BrokenRule, ChaosReport, ChaosSettings, chaos};
 pub use counter::run_job;
 pub use demo::{Settings, demo};

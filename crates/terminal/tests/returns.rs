@@ -57,6 +57,18 @@ fn a_torn_purchase_is_finished_although_a_ride_of_the_other_kind_came_after_it()
 }
 
 #[test]
+fn a_readers_clock_that_is_set_back_makes_no_second_ride_of_a_torn_one() {
+    for (back, debits) in
+        [("07:59:58", 1), ("07:45:00", 1), ("07:44:59", 2), ("08:15:00", 1), ("08:15:01", 2)]
+    {
+        let (mut shop, mut card) = (shop(), card(SHANGHAI, 9000));
+        torn_after_debit(&mut shop, &mut card, buy(1000), commands(self::shop(), buy(1000)));
+        shop.accept(&mut card, buy(1000), back);
+        assert_eq!(proven(&shop).len(), debits, "the reader's clock says {back}");
+    }
+}
+
+#[test]
 fn a_torn_purchase_that_never_was_is_not_found_among_rides_of_the_other_kind() {
     let (mut shop, mut card) = (shop(), card(SHANGHAI, 9000));
     card.tear = Some(Tear::Before(commands(self::shop(), buy(1000)) - 1));

@@ -125,6 +125,10 @@ pub(crate) struct Sim {
     /// Folder for the simulated disks, best in memory [default: a new one in /dev/shm or the temporary folder].
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// Plant a known mistake: drop-void, post-twice, forget-doubt, trust-timeout.
+    #[cfg(feature = "planted-bugs")]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) plant: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -12,7 +12,7 @@ use super::world::World;
 /// Of a hundred kills, so many leave a torn write.
 const TORN_PERCENT: u64 = 50;
 /// Wallet calls during which the wallet is killed, in ten thousand.
-const WALLET_DIES: u64 = 120;
+const WALLET_DIES: u64 = 200;
 
 fn no_disk(error: impl std::fmt::Display) -> Broken {
     Broken { rule: format!("the simulator's own disk works: {error}"), who: Who::All }

@@ -13,11 +13,11 @@ use super::wire::{Delivery, Sent};
 use super::world::{World, below};
 
 /// Phone's messages that are lost on the way, in ten thousand.
-const LOST: u64 = 150;
-const DOUBLED: u64 = 150;
-const LATE: u64 = 200;
+const LOST: u64 = 300;
+const DOUBLED: u64 = 300;
+const LATE: u64 = 400;
 /// Messages at which the centre is killed.
-const KILLS: u64 = 60;
+const KILLS: u64 = 120;
 /// How many steps late a late message is, at most.
 const LATE_STEPS: u64 = 400;
 const INTERNAL_ERROR: u16 = 500;
@@ -236,10 +236,10 @@ impl World {
         };
         let tear = match (self.rough, person.se_id.is_some()) {
             (false, _) => 0,
-            (true, true) => 20,
-            (true, false) => 80,
+            (true, true) => 40,
+            (true, false) => 150,
         };
-        let weather = Weather { tear, worn: if self.rough { 5 } else { 0 } };
+        let weather = Weather { tear, worn: if self.rough { 10 } else { 0 } };
         let mut contact = Contact {
             held: &mut person.held,
             memory: &person.memory,

@@ -45,6 +45,7 @@ pub(super) struct Stand {
 pub(super) struct Ride {
     stand: usize,
     number: u64,
+    /// By the reader's clock.
     at: CardTime,
     request: Request,
 }
@@ -148,7 +149,7 @@ impl World {
         let Some(person) = self.people.get(index) else { return Ok(()) };
         let now = self.time.now();
         let (torn, inside, home) = (person.ride, person.inside, person.home);
-        let again = torn.filter(|ride| now.seconds_since(ride.at) < SAME_RIDE_S && self.dice.below(4) > 0);
+        let again = torn.filter(|ride| self.is_same_ride(ride) && self.dice.below(4) > 0);
         let ride = match again {
             Some(ride) => ride,
             None => {
@@ -166,6 +167,13 @@ impl World {
             }
         };
         self.hold(index, ride)
+    }
+
+    /// Whether the reader, by its own clock, can take another hold for the same ride.
+    fn is_same_ride(&self, ride: &Ride) -> bool {
+        let wrong_by = self.stands.get(ride.stand).map_or(0, |stand| stand.wrong_by);
+        let moment = self.time.now().plus_seconds(wrong_by);
+        moment.seconds_since(ride.at).saturating_abs() < SAME_RIDE_S
     }
 
     /// Another reader of the operator whose gates somebody is inside, or any; mostly one at home.
@@ -221,13 +229,14 @@ impl World {
         };
         let list = named_fare(&operator, &mut self.dice);
         let request = if has_gates(&operator) { Request::Enter } else { Request::Pay { list } };
-        let now = self.time.now();
-        let fresh = Ride { stand, number: self.fresh(), at: now, request };
-        self.hold(index, torn.filter(|ride| now.seconds_since(ride.at) < SAME_RIDE_S).unwrap_or(fresh))
+        let fresh = Ride { stand, number: self.fresh(), at: self.time.now(), request };
+        let torn = torn.filter(|ride| self.is_same_ride(ride));
+        self.hold(index, torn.unwrap_or(fresh))
     }
 
     fn tapped(&mut self, index: usize, ride: Ride, outcome: &TapOutcome) -> Result<(), Broken> {
-        let now = self.time.now();
+        let wrong_by = self.stands.get(ride.stand).map_or(0, |stand| stand.wrong_by);
+        let moment = self.time.now().plus_seconds(wrong_by);
         let Some(person) = self.people.get_mut(index) else { return Ok(()) };
         let word = match outcome {
             TapOutcome::Accepted { record, recovered, .. } => {
@@ -241,7 +250,7 @@ impl World {
                 )
             }
             TapOutcome::Torn(_) => {
-                person.ride = Some(Ride { at: now, ..ride });
+                person.ride = Some(Ride { at: moment, ..ride });
                 "torn".to_owned()
             }
             TapOutcome::Refused(refused) => {

@@ -23,7 +23,8 @@ use crate::pending::PendingTap;
 use crate::psam::CreditSamForPurchase;
 use crate::refusal::Refusal;
 
-/// A torn tap finished within this time is the tap that the passenger makes now; later, it is another one.
+/// A torn tap finished within this time is the tap that the passenger makes now; later, it is another one. A reader whose
+/// clock was set back meanwhile sees it as much in the future.
 const SAME_RIDE_S: i64 = 15 * 60;
 
 /// The torn tap, and the card that is back.
@@ -294,7 +295,7 @@ impl<'v> Tap<'v, Proven> {
             return Step::Done(TapOutcome::Torn(pending));
         }
         let age = terms.at.seconds_since(pending.facts().at);
-        if pending.step() == terms.request.step() && (0..=SAME_RIDE_S).contains(&age) {
+        if pending.step() == terms.request.step() && (-SAME_RIDE_S..=SAME_RIDE_S).contains(&age) {
             return Step::Done(accepted(&pending, tac, true));
         }
         Tap { terms, stage: Selected { info } }.admit()

@@ -29,6 +29,8 @@ pub(crate) fn run(command: &Sim, registry: Registry, json: bool) -> Outcome {
         Some(seed) => seed,
         None => random_seed()?,
     };
+    #[cfg(feature = "planted-bugs")]
+    plant(command.plant.as_deref())?;
     if !json {
         outln!("seed {seed}, {} steps", command.steps);
     }
@@ -67,6 +69,14 @@ fn show(report: &ChaosReport) {
     outln!("{} worlds, {} loads on cards, {} rides debited", report.worlds, report.loads, report.debits);
     outln!("{} loads in doubt with phones that are lost for ever, each named", report.lost_doubts);
     outln!("digest of all events {}", report.digest);
+}
+
+#[cfg(feature = "planted-bugs")]
+fn plant(name: Option<&str>) -> Outcome {
+    let unknown = |name| Failure::input(format_args!("no planted bug is called {name}"));
+    let of = |name| sim::Planted::ALL.into_iter().find(|bug| bug.name() == name).ok_or_else(|| unknown(name));
+    sim::Planted::choose(name.map(of).transpose()?);
+    Ok(())
 }
 
 fn random_seed() -> Result<u64, Failure> {
