@@ -131,7 +131,11 @@ impl Core {
         // A city's float may be spent below what came in through us: its cards are also loaded at its own counters.
         let ledger = ledger.with_rules(Rules::none().never_below_zero("doubt"));
         let state = State { store, ledger: Box::new(ledger), entropy, sessions: Sessions::default() };
-        Ok(Core { registry, keys, clock, texts, demo, state: Mutex::new(state) })
+        let core = Core { registry, keys, clock, texts, demo, state: Mutex::new(state) };
+        if let Err(problem) = core.finish_refusals() {
+            tracing::error!(%problem, "what was left half booked is left so for now");
+        }
+        Ok(core)
     }
 
     /// Who exists.

@@ -6,7 +6,9 @@
 //! Invariant: money is pended before the bytes leave, posted on a card's proof, voided on a proven refusal, and
 //! otherwise in doubt: visible, named, and settled by the next contact with the card. Time never settles it.
 
+mod advice;
 mod audit;
+mod cancel;
 mod console;
 mod core;
 pub mod http;

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 
 use model::{CardNumber, PurseFen, Tac};
+use rusqlite::Connection;
 use tsm::seram::{AgentReport, HandshakeRequest, HandshakeResponse, Orders, SecureElement};
 use tsm::{Env, Next, Report, Reservation};
 
@@ -16,7 +17,9 @@ use crate::core::{Core, State};
 use crate::money::OrderMoney;
 use crate::plans::{Planned, plan, unsettled};
 use crate::problem::{Code, Problem};
-use crate::store::{CardRow, CardState, Event, OrderKind, OrderRow, OrderState};
+use crate::store::{
+    CardRow, CardState, Event, OrderKind, OrderRow, OrderState, StepName, StepRow, StepState,
+};
 
 /// Why an order is refused whose load a later contact with the card disproved.
 pub(crate) const NOT_CREDITED: &str = "load-not-credited";
@@ -33,6 +36,8 @@ pub(crate) struct Sessions(HashMap<String, Live>);
 struct Live {
     /// `None` until the phone asks for orders.
     job: Option<Planned>,
+    /// Which of the order's attempts it is.
+    attempt: u32,
     /// The card it is about, once known.
     card: Option<CardNumber>,
     /// What came last, and what was answered.
@@ -62,10 +67,13 @@ impl Core {
         if order.state == OrderState::Created {
             order.state = OrderState::Running;
             order.changed_at = self.now();
-            state.store.write(|db| Ok(order.update(db)?))?;
+            save(&mut state, &order, |_| Ok(()))?;
         }
         tracing::info!(wallet = %order.wallet, order = order.id, state = order.state.as_str(), "a phone shook hands");
-        state.sessions.0.insert(session.to_owned(), Live { job: None, card: order.number, last: None });
+        state
+            .sessions
+            .0
+            .insert(session.to_owned(), Live { job: None, attempt: 0, card: order.number, last: None });
         Ok(HandshakeResponse {
             secure_element: element,
             protocol: PROTOCOL.into(),
@@ -84,8 +92,10 @@ impl Core {
             return Ok(stop(&order));
         }
         // Out of the map while it works: if a step fails, the session is gone and the phone must begin anew.
-        let mut live =
-            state.sessions.0.remove(session).ok_or_else(|| Code::ReportUnexpected.about(masked(session)))?;
+        let mut live = state.sessions.0.remove(session).ok_or_else(|| overtaken(session))?;
+        if live.job.is_some() && live.attempt != order.attempt {
+            return Err(overtaken(session)); // another process, or another phone, has begun it anew
+        }
         if let Some((last, orders)) = live.last.take_if(|(last, _)| *last == report && !report.is_polling()) {
             let again = orders.clone();
             live.last = Some((last, orders));
@@ -134,7 +144,7 @@ impl Core {
                     order.number = Some(view.public_info.number);
                     order.city = Some(view.public_info.city);
                     order.changed_at = self.now();
-                    state.store.write(|db| Ok(order.update(db)?))?;
+                    save(state, order, |_| Ok(()))?;
                     if order.kind == OrderKind::Read && unsettled(state, order)?.is_none() {
                         Next::Done(Report::Read(view))
                     } else {
@@ -151,14 +161,26 @@ impl Core {
     }
 
     /// Plans the order's job from what is stored, and starts it. Other sessions with the same card are over:
-    /// the card has forgotten what they had begun.
+    /// the card has forgotten what they had begun. Other processes' sessions with the same order are over too: what they
+    /// would write down is of an earlier attempt.
     fn begin(&self, state: &mut State, order: &mut OrderRow, live: &mut Live) -> Result<Next, Problem> {
+        let now = self.now();
+        let fresh = state.store.write(|db| {
+            let of = (&order.wallet.clone(), order.id.clone());
+            StepRow::note(db, (of.0, &of.1), StepName::Contact, StepState::Running, now)?;
+            Ok(order.begin(db)?)
+        })?;
+        if !fresh {
+            return Err(overtaken(&order.session));
+        }
+        live.attempt = order.attempt;
         let mut planned = match plan(self, state, order)? {
             Ok(planned) => planned,
             Err(refusal) => return Ok(Next::Done(Report::Refused(refusal))),
         };
         if let (OrderKind::Issue, Some(money)) = (order.kind, self.money(state, order)?) {
             money.pend(state.ledger.as_mut())?;
+            self.still_wanted(state, order)?;
         }
         live.card = order.number;
         state.sessions.0.retain(|_, other| live.card.is_none() || other.card != live.card);
@@ -167,12 +189,27 @@ impl Core {
         Ok(next)
     }
 
-    fn money<'a>(&'a self, state: &State, order: &'a OrderRow) -> Result<Option<OrderMoney<'a>>, Problem> {
+    /// Cancelled by another process while the money was being held: then it is let go at once.
+    fn still_wanted(&self, state: &mut State, order: &OrderRow) -> Result<(), Problem> {
+        let stored = OrderRow::find(state.store.read(), &order.wallet, &order.id)?;
+        if stored.is_some_and(|stored| stored.state == OrderState::Refused) {
+            self.give_back(state, order)?;
+            return Err(overtaken(&order.session));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn money<'a>(
+        &'a self,
+        state: &State,
+        order: &'a OrderRow,
+    ) -> Result<Option<OrderMoney<'a>>, Problem> {
         let now = self.now();
         Ok(OrderMoney::of(self.registry(), order, state.open_day(now)?, now))
     }
 
-    /// The money is pending and the reservation on the disk: now CREDIT FOR LOAD may leave.
+    /// The reservation is on the disk and the money pending: now CREDIT FOR LOAD may leave. The reservation comes first,
+    /// by compare and set: of two processes with the same order, or with the same card, one gets no further.
     fn reserve(
         &self,
         state: &mut State,
@@ -182,13 +219,20 @@ impl Core {
         if let Some(card) = reservation.card() {
             (order.number, order.city) = (Some(card.number), Some(card.city));
         }
-        if let Some(money) = self.money(state, order)? {
-            money.pend(state.ledger.as_mut())?;
-        }
         order.reservation = Some(reservation);
         order.state = OrderState::InDoubt;
         order.changed_at = self.now();
-        state.store.write(|db| Ok(order.update(db)?))
+        let now = order.changed_at;
+        save(state, order, |db| {
+            let of = (&order.wallet, order.id.as_str());
+            StepRow::note(db, of, StepName::Contact, StepState::Done, now)?;
+            StepRow::note(db, of, StepName::Reserve, StepState::Done, now)?;
+            Ok(StepRow::note(db, of, StepName::Prove, StepState::InDoubt, now)?)
+        })?;
+        if let Some(money) = self.money(state, order)? {
+            money.pend(state.ledger.as_mut())?;
+        }
+        Ok(())
     }
 
     /// Another order's load on this card was in doubt, and the card has settled it. This order's own is settled
@@ -269,7 +313,8 @@ impl Core {
         self.end(state, order, OrderState::Done, event)
     }
 
-    /// It is proven that no money reached the card: void, then refused.
+    /// It is proven that no money reached the card: refused, then void. In this order, since a process that was
+    /// overtaken must not void what another has reserved.
     pub(crate) fn refused(
         &self,
         state: &mut State,
@@ -278,11 +323,9 @@ impl Core {
         about: &str,
         event: &str,
     ) -> Result<(), Problem> {
-        if let Some(money) = self.money(state, order)? {
-            money.void(state.ledger.as_mut())?;
-        }
         (order.code, order.about) = (Some(code.to_owned()), Some(about.to_owned()));
-        self.end(state, order, OrderState::Refused, event)
+        self.end(state, order, OrderState::Refused, event)?;
+        self.give_back(state, order)
     }
 
     /// The card is as the order wanted it.
@@ -317,8 +360,16 @@ impl Core {
         order.changed_at = self.now();
         let event = self.event(event, order);
         tracing::info!(wallet = %order.wallet, order = order.id, event = event.kind, "an order ended");
-        state.store.write(|db| {
-            order.update(db)?;
+        let step = match (order.reservation.is_some(), order.kind) {
+            (true, _) => StepName::Prove,
+            (false, OrderKind::Issue | OrderKind::Delete) => StepName::Card,
+            (false, _) => StepName::Contact,
+        };
+        let how = if to == OrderState::Done { StepState::Done } else { StepState::Undone };
+        save(state, order, |db| {
+            if order.attempt > 0 {
+                StepRow::note(db, (&order.wallet, &order.id), step, how, order.changed_at)?;
+            }
             if let (OrderState::Done, Some(number), Some(balance)) = (to, order.number, order.balance) {
                 CardRow::seen(db, number, balance, order.changed_at)?;
             }
@@ -332,6 +383,25 @@ impl Core {
         let amount = (order.amount > PurseFen::ZERO).then_some(order.amount.into());
         Event { at: self.now(), kind: kind.into(), about: format!("{city} {}", order.wallet), amount }
     }
+}
+
+/// Writes an order down together with what belongs to it, if this attempt at it is still the one that counts.
+fn save(
+    state: &mut State,
+    order: &OrderRow,
+    more: impl FnOnce(&Connection) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    state.store.write(|db| {
+        if !order.update(db)? {
+            return Err(overtaken(&order.session));
+        }
+        more(db)
+    })
+}
+
+/// The phone must shake hands again: its session is not the one that counts.
+fn overtaken(session: &str) -> Problem {
+    Code::ReportUnexpected.about(masked(session))
 }
 
 /// The job goes on after what it asked for is on the disk.

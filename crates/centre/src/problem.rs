@@ -80,6 +80,8 @@ codes! {
     CardNotIssued 409 "card-not-issued"
     CardAlreadyIssued 409 "card-already-issued"
     CardDeleted 409 "card-deleted"
+    OrderOver 409 "order-over"
+    OrderInDoubt 409 "order-in-doubt"
     NumbersExhausted 503 "numbers-exhausted"
     NoCommonOption 406 "no-common-option"
     WrongElement 409 "wrong-element"

@@ -77,6 +77,8 @@ pub(crate) struct Texts {
     pub(crate) event: BTreeMap<String, Phrase>,
     pub(crate) problem: BTreeMap<String, ProblemText>,
     pub(crate) refusal: BTreeMap<String, ProblemText>,
+    /// What the passenger is to do while an order is under way.
+    pub(crate) advice: BTreeMap<String, Phrase>,
 }
 
 impl Texts {
@@ -200,6 +202,7 @@ mod tests {
             assert!(texts.refusal.contains_key(code.as_str()), "{} has no words", code.as_str());
         }
         assert!(texts.refusal.contains_key(crate::phone::NOT_CREDITED));
+        assert!(texts.refusal.contains_key(crate::cancel::CANCELLED));
     }
 
     #[test]
@@ -207,11 +210,27 @@ mod tests {
         let texts = Texts::embedded().unwrap();
         let orders = ["issue", "load", "read", "delete"];
         let of_orders = orders.iter().flat_map(|kind| [format!("{kind}-done"), format!("{kind}-refused")]);
-        let others =
-            ["card-planned", "load-in-doubt", "load-proven", "load-disproven", "file-taken-in", "day-closed"];
+        let others = [
+            "card-planned",
+            "order-cancelled",
+            "load-in-doubt",
+            "load-proven",
+            "load-disproven",
+            "file-taken-in",
+            "day-closed",
+        ];
         let mut all: Vec<String> = of_orders.chain(others.map(str::to_owned)).collect();
         all.sort();
         assert_eq!(texts.event.keys().cloned().collect::<Vec<_>>(), all);
+    }
+
+    #[test]
+    fn every_advice_has_words_in_both_languages() {
+        let texts = Texts::embedded().unwrap();
+        let codes: Vec<&str> = texts.advice.keys().map(String::as_str).collect();
+        let mut given = crate::advice::CODES.concat();
+        given.sort_unstable();
+        assert_eq!(codes, given);
     }
 
     #[test]

@@ -8,7 +8,9 @@ use rusqlite::Connection;
 
 use crate::core::{Core, State};
 use crate::problem::{Code, Problem};
-use crate::store::{CardRow, CardState, Event, HistoryTap, OrderKind, OrderRow, OrderState};
+use crate::store::{
+    CardRow, CardState, Event, HistoryTap, OrderKind, OrderRow, OrderState, StepName, StepRow, StepState,
+};
 
 /// Orders in one page of a list.
 const PAGE: u32 = 100;
@@ -109,6 +111,7 @@ impl Core {
         let row = self.checked(&mut state, wallet, new)?;
         state.store.write(|db| {
             row.insert(db)?;
+            StepRow::note(db, (wallet, &row.id), StepName::Placed, StepState::Done, row.placed_at)?;
             find_order(db, wallet, &row.id)
         })
     }
@@ -116,6 +119,11 @@ impl Core {
     /// An order of this wallet.
     pub(crate) fn order(&self, wallet: &WalletId, id: &str) -> Result<OrderRow, Problem> {
         find_order(self.state().store.read(), wallet, id)
+    }
+
+    /// How far an order came.
+    pub(crate) fn steps(&self, order: &OrderRow) -> Result<Vec<StepRow>, Problem> {
+        Ok(StepRow::of(self.state().store.read(), &order.wallet, &order.id)?)
     }
 
     /// A page of this wallet's orders after a cursor, oldest first, and whether there are more.
@@ -174,6 +182,7 @@ impl Core {
             balance: None,
             reservation: None,
             tac: None,
+            attempt: 0,
             placed_at: now,
             changed_at: now,
         })
@@ -226,7 +235,7 @@ fn find_card(db: &Connection, wallet: &WalletId, id: &str) -> Result<CardRow, Pr
     CardRow::find(db, wallet, id)?.ok_or_else(|| Code::UnknownCard.about(id))
 }
 
-fn find_order(db: &Connection, wallet: &WalletId, id: &str) -> Result<OrderRow, Problem> {
+pub(crate) fn find_order(db: &Connection, wallet: &WalletId, id: &str) -> Result<OrderRow, Problem> {
     OrderRow::find(db, wallet, id)?.ok_or_else(|| Code::UnknownOrder.about(id))
 }
 
@@ -237,6 +246,12 @@ fn check_card_state(db: &Connection, card: &CardRow, kind: OrderKind) -> Result<
         (CardState::Planned, OrderKind::Issue) => {
             let under_way = OrderRow::exists(db, &card.wallet, &card.id, OrderKind::Issue)?;
             if under_way { Err(Code::CardAlreadyIssued.about(&card.id)) } else { Ok(()) }
+        }
+        // What a cancelled issue left on the phone may be taken off.
+        (CardState::Planned, OrderKind::Delete)
+            if OrderRow::was_begun(db, &card.wallet, &card.id, OrderKind::Issue)? =>
+        {
+            Ok(())
         }
         (CardState::Planned, _) => Err(Code::CardNotIssued.about(&card.id)),
         (CardState::Issued, _) => Ok(()),

@@ -92,6 +92,7 @@ fn described(core: &Arc<Core>) -> OpenApiRouter<Arc<Core>> {
         .routes(routes!(wallet::get_history))
         .routes(routes!(wallet::place_order, wallet::list_orders))
         .routes(routes!(wallet::get_order))
+        .routes(routes!(wallet::cancel_order))
         .routes(routes!(operator::list_verdicts))
         .routes(routes!(operator::deny_list))
         .routes(routes!(operator::deny))

@@ -13,9 +13,10 @@ use utoipa::{IntoParams, ToSchema};
 use super::answer::{ProblemDetails, Refusal, parse};
 use super::signed::Signed;
 use super::{blocking, iso};
+use crate::advice::advice;
 use crate::core::Core;
 use crate::problem::{Code, Problem};
-use crate::store::{CardRow, HistoryTap, OrderRow};
+use crate::store::{CardRow, HistoryTap, OrderRow, StepRow};
 use crate::texts::Texts;
 use crate::wallet::{NewCard, NewOrder, Payment};
 
@@ -152,10 +153,35 @@ pub(super) struct Order {
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Refusal>,
+    /// What the passenger is to do; absent when the order is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<Advice>,
+    /// How far it came; not in lists.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<Step>,
     placed_at: String,
     changed_at: String,
     /// For `after`.
     cursor: u64,
+}
+
+/// What the passenger is told: a stable code with its words.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Advice {
+    /// Such as `hold-again-safe`.
+    code: String,
+    text: String,
+    text_zh: String,
+}
+
+/// One step of an order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Step {
+    /// `placed`, `contact`, `reserve`, `prove`, `card`, `give-back`.
+    name: String,
+    /// `running`, `in_doubt`, `done` or `undone`.
+    state: String,
+    at: String,
 }
 
 /// A page of orders, oldest first.
@@ -216,8 +242,14 @@ fn card(row: CardRow) -> Card {
 }
 
 fn order(row: OrderRow, texts: &Texts) -> Order {
+    let advice = advice(&row).and_then(|code| {
+        let words = texts.advice.get(code)?;
+        Some(Advice { code: code.to_owned(), text: words.en.clone(), text_zh: words.zh.clone() })
+    });
     let about = row.about.unwrap_or_default();
     Order {
+        advice,
+        steps: Vec::new(),
         id: row.id,
         kind: row.kind.as_str().to_owned(),
         state: row.state.as_str().to_owned(),
@@ -232,6 +264,17 @@ fn order(row: OrderRow, texts: &Texts) -> Order {
         changed_at: iso(row.changed_at),
         cursor: row.seq,
     }
+}
+
+/// An order with its steps.
+fn whole(core: &Core, row: OrderRow) -> Result<Order, Problem> {
+    let step = |step: StepRow| Step {
+        name: step.name.as_str().to_owned(),
+        state: step.state.as_str().to_owned(),
+        at: iso(step.at),
+    };
+    let steps = core.steps(&row)?.into_iter().map(step).collect();
+    Ok(Order { steps, ..order(row, core.texts()) })
 }
 
 /// A whole number of fen, of any sign; whether it may be is the core's business.
@@ -344,8 +387,7 @@ pub(super) async fn place_order(
         paid,
         digest: signed.digest,
     };
-    let door = Arc::clone(&core);
-    Ok(Json(order(blocking(move || door.place_order(&wallet, new)).await?, core.texts())))
+    Ok(Json(blocking(move || core.place_order(&wallet, new).and_then(|row| whole(&core, row))).await?))
 }
 
 /// An order of yours.
@@ -357,8 +399,19 @@ pub(super) async fn get_order(
     Path(id): Path<String>,
 ) -> Result<Json<Order>, Problem> {
     let wallet = signed.wallet()?;
-    let door = Arc::clone(&core);
-    Ok(Json(order(blocking(move || door.order(&wallet, &id)).await?, core.texts())))
+    Ok(Json(blocking(move || core.order(&wallet, &id).and_then(|row| whole(&core, row))).await?))
+}
+
+/// Takes an order back whose money has not left. Again gives the same answer; an order in doubt is not taken back.
+#[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "wallet", params(("id" = String, Path)),
+    responses((status = 200, body = Order), (status = "4XX", body = ProblemDetails)))]
+pub(super) async fn cancel_order(
+    State(core): State<Arc<Core>>,
+    Extension(signed): Extension<Signed>,
+    Path(id): Path<String>,
+) -> Result<Json<Order>, Problem> {
+    let wallet = signed.wallet()?;
+    Ok(Json(blocking(move || core.cancel(&wallet, &id).and_then(|row| whole(&core, row))).await?))
 }
 
 /// Your orders, oldest first, a page at a time.

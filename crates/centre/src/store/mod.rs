@@ -8,6 +8,7 @@ mod cards;
 mod files;
 mod journal;
 mod orders;
+mod steps;
 
 use std::path::Path;
 use std::str::FromStr;
@@ -19,10 +20,12 @@ pub(crate) use cards::{CardRow, CardState};
 pub(crate) use files::{Claims, FileRow, HistoryTap, NotPaid, deny, deny_list, rulings};
 pub(crate) use journal::{Event, close, last_closed, use_nonce};
 pub(crate) use orders::{OrderKind, OrderRow, OrderState};
+pub(crate) use steps::{StepName, StepRow, StepState};
 
 use crate::problem::Problem;
 
-const SCHEMA: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const SCHEMA: [&str; 3] =
+    [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// Why the store does not open.
 #[derive(Debug, thiserror::Error)]

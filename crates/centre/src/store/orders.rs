@@ -59,6 +59,8 @@ pub(crate) struct OrderRow {
     pub(crate) reservation: Option<Reservation>,
     /// The card's proof that it has the value.
     pub(crate) tac: Option<Tac>,
+    /// Counts the jobs that were begun for it: what an earlier one would write is refused.
+    pub(crate) attempt: u32,
     pub(crate) placed_at: CardTime,
     pub(crate) changed_at: CardTime,
 }
@@ -93,6 +95,7 @@ impl OrderRow {
             balance: fen("balance_fen")?,
             reservation,
             tac: row.get::<_, Option<u32>>("tac")?.map(Tac::from_u32),
+            attempt: row.get("attempt")?,
             placed_at: parsed(row, "placed_at")?,
             changed_at: parsed(row, "changed_at")?,
         })
@@ -146,6 +149,21 @@ impl OrderRow {
         .query_row(params![wallet.as_str(), card, kind.as_str()], |row| row.get(0))
     }
 
+    /// Whether an order of this kind came as far as the card before it was refused, and none is under way.
+    pub(crate) fn was_begun(
+        db: &Connection,
+        wallet: &WalletId,
+        card: &str,
+        kind: OrderKind,
+    ) -> rusqlite::Result<bool> {
+        let begun: bool = db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM orders WHERE wallet = ?1 AND card = ?2 AND kind = ?3 AND attempt > 0)",
+            )?
+            .query_row(params![wallet.as_str(), card, kind.as_str()], |row| row.get(0))?;
+        Ok(begun && !OrderRow::exists(db, wallet, card, kind)?)
+    }
+
     /// Loads that a card has proven, newest first.
     pub(crate) fn loads_of(db: &Connection, number: CardNumber, most: u32) -> rusqlite::Result<Vec<Self>> {
         db.prepare_cached(&format!(
@@ -179,13 +197,36 @@ impl OrderRow {
         Ok(())
     }
 
-    /// Writes down everything that may change after an order was placed.
-    pub(crate) fn update(&self, db: &Connection) -> rusqlite::Result<()> {
+    /// A new attempt begins. `false`: another has begun since this row was read, or the order is over.
+    pub(crate) fn begin(&mut self, db: &Connection) -> rusqlite::Result<bool> {
+        let changed = db
+            .prepare_cached(
+                "UPDATE orders SET attempt = attempt + 1
+                 WHERE wallet = ?1 AND id = ?2 AND attempt = ?3 AND state NOT IN ('done', 'refused')",
+            )?
+            .execute(params![self.wallet.as_str(), self.id, self.attempt])?;
+        self.attempt = self.attempt.saturating_add(1);
+        Ok(changed == 1)
+    }
+
+    /// An order by its running number, as the ledger's entries name it.
+    pub(crate) fn numbered(db: &Connection, seq: u64) -> rusqlite::Result<Option<Self>> {
+        db.prepare_cached(&format!("{SELECT} WHERE orders.seq = ?1"))?
+            .query_row(params![seq], OrderRow::read)
+            .optional()
+    }
+
+    /// Writes down everything that may change after an order was placed. `false`: another attempt has begun since this
+    /// row was read, or the order is over, or it would be the second in doubt on its card; nothing was written.
+    pub(crate) fn update(&self, db: &Connection) -> rusqlite::Result<bool> {
         let reservation = self.reservation.as_ref().and_then(|r| minicbor::to_vec(r).ok());
-        db.prepare_cached(
+        let changed = db.prepare_cached(
             "UPDATE orders SET number = ?3, city = ?4, state = ?5, code = ?6, about = ?7, balance_fen = ?8,
                                reservation = ?9, tac = ?10, changed_at = ?11
-             WHERE wallet = ?1 AND id = ?2",
+             WHERE wallet = ?1 AND id = ?2 AND attempt = ?12 AND state NOT IN ('done', 'refused')
+               AND (?5 <> 'in_doubt' OR NOT EXISTS
+                    (SELECT 1 FROM orders AS other WHERE other.number = ?3 AND other.seq <> orders.seq
+                     AND other.state = 'in_doubt' AND other.reservation IS NOT NULL))",
         )?
         .execute(params![
             self.wallet.as_str(),
@@ -199,8 +240,9 @@ impl OrderRow {
             reservation,
             self.tac.map(Tac::as_u32),
             self.changed_at.to_string(),
+            self.attempt,
         ])?;
-        Ok(())
+        Ok(changed == 1)
     }
 
     /// How many loads are done, and their sum in fen.

@@ -1,4 +1,4 @@
-//! Delete: an empty city card off a phone.
+//! Delete: an empty city card off a phone, or what an issue left half made.
 //!
 //! Standard: GlobalPlatform DELETE over SCP02 (globalplatform.md section 1.5).
 //! Invariant: a purse that holds value is never deleted; its value would go with it.
@@ -65,9 +65,11 @@ impl Delete {
         {
             return Ok(Next::Done(Report::Deleted)); // a resumed job finds its work done
         }
-        selected_purse(answers, Some(self.plan.card))?;
-        if answers.parsed::<GetBalance>("GET BALANCE")? != PurseFen::ZERO {
-            return Err(refused(RefusalCode::NotEmpty, "GET BALANCE"));
+        if unfinished(answers) {
+            answers.any()?;
+            answers.any()?;
+        } else {
+            self.empty(answers)?;
         }
         answers.ok("SELECT of our security domain")?;
         let answer = answers.parsed::<InitializeUpdate>("INITIALIZE UPDATE")?;
@@ -77,4 +79,20 @@ impl Delete {
         self.step = Step::Deleting;
         Ok(Next::Run(vec![authenticate, delete]))
     }
+
+    /// The card that is meant, with nothing on it.
+    fn empty(&self, answers: &mut Answers<'_>) -> Result<(), Stop> {
+        selected_purse(answers, Some(self.plan.card))?;
+        if answers.parsed::<GetBalance>("GET BALANCE")? != PurseFen::ZERO {
+            return Err(refused(RefusalCode::NotEmpty, "GET BALANCE"));
+        }
+        Ok(())
+    }
+}
+
+/// An instance that was never personalised, as a cancelled issue leaves it: it holds nothing and is nobody's.
+fn unfinished(answers: &Answers<'_>) -> bool {
+    let Some(Some(response)) = answers.0.first() else { return false };
+    let info = || SelectApplication::parse_response(&response.data).and_then(|fci| fci.public_info());
+    response.status.is_ok() && info().is_none()
 }

@@ -1,0 +1,22 @@
+//! What the passenger is told while an order is under way (提示): what is true, and what to do.
+//!
+//! Invariant: a plastic card pulled away in the middle is the normal case. While money may be on the card the passenger
+//! is told that it is safe and not to pay again, whatever else is known.
+
+use crate::store::{OrderRow, OrderState};
+
+/// Of a plastic card, and of a card on a phone: before the first contact, after it, and with money in doubt.
+pub(crate) const CODES: [[&str; 3]; 2] =
+    [["hold-card", "hold-again", "hold-again-safe"], ["open-app", "go-on", "go-on-safe"]];
+
+/// The code of the advice; none for an order that is over.
+pub(crate) fn advice(order: &OrderRow) -> Option<&'static str> {
+    let [plastic, phone] = CODES;
+    let [first, again, safe] = if order.card.is_some() { phone } else { plastic };
+    match order.state {
+        OrderState::Created => Some(first),
+        OrderState::Running => Some(again),
+        OrderState::InDoubt => Some(safe),
+        OrderState::Done | OrderState::Refused => None,
+    }
+}

@@ -1,0 +1,71 @@
+//! Cancelling (撤单): an order whose money has not left doubtless is taken back, and what a killed process left half
+//! booked is booked.
+//!
+//! Invariant: the order's row is ended first, by compare and set, and only then is the money given back; so no other
+//! process can reserve in between. A process that dies between the two is made good by [`Core::finish_refusals`].
+
+use ledger::InDoubt;
+use model::WalletId;
+
+use crate::core::{Core, State};
+use crate::problem::{Code, Problem};
+use crate::store::{OrderRow, OrderState, StepName, StepRow, StepState};
+use crate::wallet::find_order;
+
+/// Why an order is refused that its wallet took back.
+pub(crate) const CANCELLED: &str = "cancelled";
+
+impl Core {
+    /// Takes an order back. A card that an issue has begun to make is left as it is: it has no value, the next issue of
+    /// the same card makes it anew, and a delete takes it off.
+    pub(crate) fn cancel(&self, wallet: &WalletId, id: &str) -> Result<OrderRow, Problem> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let mut order = find_order(state.store.read(), wallet, id)?;
+        match order.state {
+            OrderState::InDoubt => Err(Code::OrderInDoubt.about(id)),
+            OrderState::Refused if order.code.as_deref() == Some(CANCELLED) => {
+                self.give_back(state, &order)?;
+                Ok(order)
+            }
+            OrderState::Done | OrderState::Refused => Err(Code::OrderOver.about(id)),
+            OrderState::Created | OrderState::Running => {
+                let (code, event) = (CANCELLED, "order-cancelled");
+                let about = order.id.clone();
+                self.refused(state, &mut order, code, &about, event)?;
+                Ok(order)
+            }
+        }
+    }
+
+    /// Lets go of the money of an order that is refused; again is the same.
+    pub(crate) fn give_back(&self, state: &mut State, order: &OrderRow) -> Result<(), Problem> {
+        let Some(money) = self.money(state, order)? else { return Ok(()) };
+        money.void(state.ledger.as_mut())?;
+        let at = self.now();
+        state.store.write(|db| {
+            let order = (&order.wallet, order.id.as_str());
+            Ok(StepRow::note(db, order, StepName::GiveBack, StepState::Done, at)?)
+        })
+    }
+
+    /// Gives back what orders hold that were refused by a process that died before it could.
+    pub(crate) fn finish_refusals(&self) -> Result<(), Problem> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        for pending in state.ledger.pending()? {
+            let Some(seq) = numbered(&pending) else { continue };
+            let Some(order) = OrderRow::numbered(state.store.read(), seq)? else { continue };
+            if order.state == OrderState::Refused {
+                tracing::warn!(wallet = %order.wallet, order = order.id, "given back late");
+                self.give_back(state, &order)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The running number of the order that an entry is of.
+fn numbered(pending: &InDoubt) -> Option<u64> {
+    pending.id.as_str().rsplit_once(':').and_then(|(_, seq)| seq.parse().ok())
+}

@@ -1,0 +1,85 @@
+//! How far an order came (步骤): each step that was begun, with its state, in the order they were first begun.
+//!
+//! Invariant: a step is written in the transaction that makes it true; one that is repeated keeps its place.
+
+use model::{CardTime, WalletId};
+use rusqlite::{Connection, params};
+
+use super::{parsed, words};
+
+words! {
+    /// A step of an order.
+    StepName {
+        /// The wallet's word is written down.
+        Placed = "placed",
+        /// A phone or a card is there.
+        Contact = "contact",
+        /// The amount is named in the books, before the card may get it.
+        Reserve = "reserve",
+        /// The card has proven it.
+        Prove = "prove",
+        /// The card is as the order wanted it.
+        Card = "card",
+        /// The money goes back to the passenger.
+        GiveBack = "give-back",
+    }
+}
+
+words! {
+    /// How a step stands.
+    StepState {
+        /// Begun.
+        Running = "running",
+        /// Sent, and no proof of either end has come.
+        InDoubt = "in_doubt",
+        /// Done.
+        Done = "done",
+        /// Proven not to have happened, or taken back.
+        Undone = "undone",
+    }
+}
+
+/// One step of one order.
+#[derive(Clone, Debug)]
+pub(crate) struct StepRow {
+    pub(crate) name: StepName,
+    pub(crate) state: StepState,
+    pub(crate) at: CardTime,
+}
+
+impl StepRow {
+    /// Writes down how a step stands now.
+    pub(crate) fn note(
+        db: &Connection,
+        order: (&WalletId, &str),
+        name: StepName,
+        state: StepState,
+        at: CardTime,
+    ) -> rusqlite::Result<()> {
+        db.prepare_cached(
+            "INSERT INTO steps (wallet, \"order\", name, state, at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (wallet, \"order\", name) DO UPDATE SET state = excluded.state, at = excluded.at",
+        )?
+        .execute(params![
+            order.0.as_str(),
+            order.1,
+            name.as_str(),
+            state.as_str(),
+            at.to_string()
+        ])?;
+        Ok(())
+    }
+
+    /// The steps of an order, in the order they were begun.
+    pub(crate) fn of(db: &Connection, wallet: &WalletId, order: &str) -> rusqlite::Result<Vec<Self>> {
+        db.prepare_cached("SELECT * FROM steps WHERE wallet = ?1 AND \"order\" = ?2 ORDER BY seq")?
+            .query_map(params![wallet.as_str(), order], |row| {
+                Ok(StepRow {
+                    name: parsed(row, "name")?,
+                    state: parsed(row, "state")?,
+                    at: parsed(row, "at")?,
+                })
+            })?
+            .collect()
+    }
+}
