@@ -14,6 +14,7 @@ use ledger::{Ledger, LedgerError, Refusal, Rules, SqliteLedger};
 use model::registry::{NoKey, PublicKey, Registry};
 use model::{CardTime, CityCode, Clock, Date, Entropy, WalletId};
 
+use crate::hooks::HookPolicy;
 use crate::http::{WINDOW_SECONDS, demo_signing_key};
 use crate::phone::Sessions;
 use crate::problem::{Code, Problem};
@@ -96,6 +97,7 @@ pub struct Core {
     clock: Arc<dyn Clock>,
     texts: Texts,
     demo: bool,
+    pub(crate) hooks: HookPolicy,
     state: Mutex<State>,
 }
 
@@ -131,11 +133,18 @@ impl Core {
         // A city's float may be spent below what came in through us: its cards are also loaded at its own counters.
         let ledger = ledger.with_rules(Rules::none().never_below_zero("doubt"));
         let state = State { store, ledger: Box::new(ledger), entropy, sessions: Sessions::default() };
-        let core = Core { registry, keys, clock, texts, demo, state: Mutex::new(state) };
+        let hooks = HookPolicy::of(demo);
+        let core = Core { registry, keys, clock, texts, demo, hooks, state: Mutex::new(state) };
         if let Err(problem) = core.finish_refusals() {
             tracing::error!(%problem, "what was left half booked is left so for now");
         }
         Ok(core)
+    }
+
+    /// With another rule of where webhooks may point.
+    #[must_use]
+    pub fn with_hook_policy(self, hooks: HookPolicy) -> Self {
+        Core { hooks, ..self }
     }
 
     /// Who exists.

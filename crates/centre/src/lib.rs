@@ -11,6 +11,7 @@ mod audit;
 mod cancel;
 mod console;
 mod core;
+mod hooks;
 pub mod http;
 mod money;
 mod operator;
@@ -27,6 +28,7 @@ mod wallet;
 pub use crate::core::{CENTRE, Config, Core, OpenError, Storage};
 pub use audit::OrderStanding;
 pub use console::Overview;
+pub use hooks::{Answered, Attempt, HookPolicy, Names, SystemNames};
 pub use plans::{LOAD_POINT, instance_aid};
 #[cfg(feature = "planted-bugs")]
 pub use planted::Planted;

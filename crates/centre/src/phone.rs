@@ -343,7 +343,8 @@ impl Core {
         }
         if let (Some(to), Some(card)) = (to, order.card.clone()) {
             let wallet = order.wallet.clone();
-            state.store.write(|db| Ok(CardRow::set_state(db, &wallet, &card, to)?))?;
+            let now = self.now();
+            state.store.write(|db| Ok(CardRow::set_state(db, &wallet, &card, to, now)?))?;
         }
         let event = format!("{}-done", order.kind.as_str());
         self.end(state, order, OrderState::Done, &event)

@@ -214,7 +214,7 @@ impl Core {
 }
 
 /// Ids travel in paths, logs and files, so they are plain.
-fn check_id(field: &str, id: &str) -> Result<(), Problem> {
+pub(crate) fn check_id(field: &str, id: &str) -> Result<(), Problem> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     let fits = (1..=64).contains(&id.len()) && id.bytes().all(plain);
     if fits { Ok(()) } else { Err(Code::IdMalformed.about(field)) }

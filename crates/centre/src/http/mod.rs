@@ -5,6 +5,7 @@
 
 mod algorithm;
 mod answer;
+mod hooks;
 mod operator;
 mod pages;
 mod phone;
@@ -93,6 +94,12 @@ fn described(core: &Arc<Core>) -> OpenApiRouter<Arc<Core>> {
         .routes(routes!(wallet::place_order, wallet::list_orders))
         .routes(routes!(wallet::get_order))
         .routes(routes!(wallet::cancel_order))
+        .routes(routes!(hooks::list_events))
+        .routes(routes!(hooks::list_webhooks))
+        .routes(routes!(hooks::put_webhook, hooks::delete_webhook))
+        .routes(routes!(hooks::rotate_secret))
+        .routes(routes!(hooks::replay))
+        .routes(routes!(hooks::list_deliveries))
         .routes(routes!(operator::list_verdicts))
         .routes(routes!(operator::deny_list))
         .routes(routes!(operator::deny))
@@ -121,6 +128,6 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// The local time of the network as clients read it: `2014-10-20T07:45:00+08:00`.
-fn iso(time: model::CardTime) -> String {
+pub(crate) fn iso(time: model::CardTime) -> String {
     format!("{}+08:00", time.to_string().replace(' ', "T"))
 }

@@ -198,7 +198,7 @@ pub(super) struct Orders {
 pub(super) struct After {
     /// The `next` of the page before.
     #[serde(default)]
-    after: u64,
+    pub(super) after: u64,
 }
 
 /// What moved on a card, newest first.

@@ -3,6 +3,7 @@
 use model::{CardNumber, CardTime, CityCode, PurseFen, WalletId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::outbox::tell_card;
 use super::{parsed, parsed_if_any, words};
 use crate::problem::{Code, Problem};
 
@@ -86,18 +87,20 @@ impl CardRow {
         Ok(())
     }
 
+    /// A card's new state, of which its wallet is told.
     pub(crate) fn set_state(
         db: &Connection,
         wallet: &WalletId,
         id: &str,
         state: CardState,
+        at: CardTime,
     ) -> rusqlite::Result<()> {
         db.prepare_cached("UPDATE cards SET state = ?3 WHERE wallet = ?1 AND id = ?2")?.execute(params![
             wallet.as_str(),
             id,
             state.as_str()
         ])?;
-        Ok(())
+        CardRow::find(db, wallet, id)?.map_or(Ok(()), |card| tell_card(db, &card, at))
     }
 
     /// What the card itself said last, whoever's card it is.

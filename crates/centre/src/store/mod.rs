@@ -8,7 +8,9 @@ mod cards;
 mod files;
 mod journal;
 mod orders;
+mod outbox;
 mod steps;
+mod webhooks;
 
 use std::path::Path;
 use std::str::FromStr;
@@ -20,12 +22,18 @@ pub(crate) use cards::{CardRow, CardState};
 pub(crate) use files::{Claims, FileRow, HistoryTap, NotPaid, deny, deny_list, rulings};
 pub(crate) use journal::{Event, close, last_closed, use_nonce};
 pub(crate) use orders::{OrderKind, OrderRow, OrderState};
+pub(crate) use outbox::{Told, events_after, is_unnumbered, last_event, number_events};
 pub(crate) use steps::{StepName, StepRow, StepState};
+pub(crate) use webhooks::{AttemptRow, DeliveryRow, DeliveryState, HookRow, HookState};
 
 use crate::problem::Problem;
 
-const SCHEMA: [&str; 3] =
-    [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const SCHEMA: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// Why the store does not open.
 #[derive(Debug, thiserror::Error)]

@@ -4,6 +4,7 @@ use model::{CardNumber, CardTime, CityCode, Date, PurseFen, Tac, WalletId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tsm::Reservation;
 
+use super::outbox::tell_order;
 use super::{parsed, parsed_if_any, words};
 
 words! {
@@ -216,9 +217,13 @@ impl OrderRow {
             .optional()
     }
 
-    /// Writes down everything that may change after an order was placed. `false`: another attempt has begun since this
+    /// Writes down everything that may change after an order was placed, and tells its wallet of a new state. `false`: another attempt has begun since this
     /// row was read, or the order is over, or it would be the second in doubt on its card; nothing was written.
     pub(crate) fn update(&self, db: &Connection) -> rusqlite::Result<bool> {
+        let before: Option<String> = db
+            .prepare_cached("SELECT state FROM orders WHERE wallet = ?1 AND id = ?2")?
+            .query_row(params![self.wallet.as_str(), self.id], |row| row.get(0))
+            .optional()?;
         let reservation = self.reservation.as_ref().and_then(|r| minicbor::to_vec(r).ok());
         let changed = db.prepare_cached(
             "UPDATE orders SET number = ?3, city = ?4, state = ?5, code = ?6, about = ?7, balance_fen = ?8,
@@ -242,6 +247,9 @@ impl OrderRow {
             self.changed_at.to_string(),
             self.attempt,
         ])?;
+        if changed == 1 && before.is_some_and(|before| before != self.state.as_str()) {
+            tell_order(db, self)?;
+        }
         Ok(changed == 1)
     }
 
