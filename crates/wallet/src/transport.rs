@@ -89,7 +89,13 @@ impl HttpTransport {
     /// To the centre at `base`, such as `http://127.0.0.1:8080`.
     #[must_use]
     pub fn new(base: &str) -> Self {
-        let agent = agent(CONNECT, WHOLE);
+        HttpTransport::within(base, WHOLE)
+    }
+
+    /// To the centre at `base`, which may take so long for a whole exchange.
+    #[must_use]
+    pub fn within(base: &str, whole: Duration) -> Self {
+        let agent = agent(CONNECT.min(whole), whole);
         HttpTransport { agent, base: base.trim_end_matches('/').to_owned() }
     }
 }

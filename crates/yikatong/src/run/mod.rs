@@ -10,6 +10,7 @@ pub(crate) mod serve_card;
 pub(crate) mod sim;
 pub(crate) mod tap;
 pub(crate) mod taps;
+pub(crate) mod wallet;
 
 use std::fmt;
 use std::io::{self, Write};

@@ -2,6 +2,8 @@
 
 mod street;
 
+pub(super) use street::{OPENING, PASSENGER, PASSWORD};
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use crate::failure::{Failure, Outcome};
 use crate::machine::{SystemClock, SystemEntropy, open_vault};
 
 const CENTRE: SocketAddr = local(8080);
-const WALLET: SocketAddr = local(8081);
+pub(super) const WALLET_ADDRESS: SocketAddr = local(8081);
 const STREET: SocketAddr = local(8082);
 
 /// How long requests that are under way may go on after Ctrl-C.
@@ -30,16 +32,15 @@ const fn local(port: u16) -> SocketAddr {
 }
 
 /// A socket that is ours, and what will answer on it.
-struct Door {
-    name: &'static str,
+pub(super) struct Door {
+    pub(super) name: &'static str,
     listener: TcpListener,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
 }
 
 pub(crate) fn run(command: &Serve, registry: Registry) -> Outcome {
     logging();
-    let runtime =
-        Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::wrong)?;
+    let runtime = runtime()?;
     let keys = Arc::new(keys(command)?);
     let door = bind(&runtime, "centre", command.listen.unwrap_or(CENTRE), "--listen")?;
     let core = Core::open(Config {
@@ -54,7 +55,8 @@ pub(crate) fn run(command: &Serve, registry: Registry) -> Outcome {
     let router = centre::http::router(Arc::clone(&core));
     let mut background = None;
     let doors = if command.demo {
-        let wallet = bind(&runtime, "wallet", command.wallet_listen.unwrap_or(WALLET), "--wallet-listen")?;
+        let wallet =
+            bind(&runtime, "wallet", command.wallet_listen.unwrap_or(WALLET_ADDRESS), "--wallet-listen")?;
         let street = bind(&runtime, "street", command.street_listen.unwrap_or(STREET), "--street-listen")?;
         let opened = street::open(command, &core, keys, (&door, router.clone()), &wallet, &street)?;
         let (wallet_router, street_router, threads) = opened;
@@ -74,6 +76,11 @@ pub(crate) fn run(command: &Serve, registry: Registry) -> Outcome {
     served
 }
 
+/// Threads for doors.
+pub(super) fn runtime() -> Outcome<Runtime> {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::wrong)
+}
+
 fn keys(command: &Serve) -> Outcome<SoftwareKeys> {
     match (&command.vault, command.demo) {
         (Some(vault), _) => open_vault(vault, command.passphrase_file.as_ref()).map(SoftwareKeys::new),
@@ -84,11 +91,16 @@ fn keys(command: &Serve) -> Outcome<SoftwareKeys> {
     }
 }
 
-fn storage(data: Option<&PathBuf>, what: &str) -> Storage {
+pub(super) fn storage(data: Option<&PathBuf>, what: &str) -> Storage {
     data.map_or(Storage::Memory, |folder| Storage::Folder(folder.join(what)))
 }
 
-fn bind(runtime: &Runtime, name: &'static str, address: SocketAddr, option: &str) -> Outcome<Door> {
+pub(super) fn bind(
+    runtime: &Runtime,
+    name: &'static str,
+    address: SocketAddr,
+    option: &str,
+) -> Outcome<Door> {
     let taken = |error: std::io::Error| {
         Failure::input(format_args!(
             "{name}: cannot listen on {address}: {error}; choose another with {option} ADDR"
@@ -100,7 +112,7 @@ fn bind(runtime: &Runtime, name: &'static str, address: SocketAddr, option: &str
 }
 
 /// All doors, until Ctrl-C; a client that does not finish its request does not keep them open.
-async fn serve(doors: Vec<(Door, Router)>) -> Outcome {
+pub(super) async fn serve(doors: Vec<(Door, Router)>) -> Outcome {
     let mut open = Vec::new();
     for (door, router) in doors {
         open.push(tokio::spawn(async move {
@@ -130,7 +142,7 @@ async fn interrupted() {
     }
 }
 
-fn logging() {
+pub(super) fn logging() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     // A second subscriber, in tests, is no reason to stop.

@@ -17,26 +17,25 @@ use keys::{KeyService, SoftwareKeys};
 use model::registry::Registry;
 use model::{Clock, Entropy, Fen};
 use sim::{Links, live};
-use wallet::{Config, Demo, Device, HttpPush, HttpTransport, PasswordCost, demo_signing_seed};
+use wallet::{Device, HttpTransport};
 
-use super::{Door, Serve, storage};
+use super::{Door, Serve};
 use crate::failure::{Failure, Outcome};
 use crate::machine::{SystemClock, SystemEntropy};
+use crate::run::wallet::{Key, Opening, follow, open_wallet, wait};
 use scene::Scene;
 
 /// The passenger that the wallet's page begins with.
-const PASSENGER: &str = "passenger";
-const PASSWORD: &str = "135790";
+pub(in crate::run) const PASSENGER: &str = "passenger";
+pub(in crate::run) const PASSWORD: &str = "135790";
 /// What every passenger finds in the wallet.
-const OPENING: Fen = Fen::new(100_000);
+pub(in crate::run) const OPENING: Fen = Fen::new(100_000);
 /// The wallet that is shown.
 const WALLET: &str = "alipay";
 /// The phone that stands on the street.
 const PHONE: &str = "oppo-find7";
 /// Between two steps of the living network.
 const STEP: Duration = Duration::from_millis(1500);
-/// Between two questions about open orders.
-const FOLLOW: Duration = Duration::from_secs(5);
 /// Between two looks at the readers' batches.
 const COLLECT: Duration = Duration::from_secs(2);
 
@@ -117,28 +116,16 @@ pub(super) fn open(
 }
 
 fn wallet_core(command: &Serve, registry: &Registry, centre_url: &str) -> Outcome<wallet::Core> {
-    let id = WALLET.parse().map_err(Failure::input)?;
-    let known = registry
-        .wallet(&id)
-        .ok_or_else(|| Failure::input(format_args!("the registry has no wallet {WALLET}")))?;
-    let storage = match storage(command.data.as_ref(), "wallet") {
-        centre::Storage::Memory => wallet::Storage::Memory,
-        centre::Storage::Folder(folder) => wallet::Storage::Folder(folder),
-    };
-    let core = wallet::Core::open(Config {
-        signing_seed: demo_signing_seed(&id),
-        name: known.facts.name.clone(),
-        wallet: id,
-        transport: Arc::new(HttpTransport::new(centre_url)),
-        centre_url: centre_url.to_owned(),
-        push: Arc::new(HttpPush::new()),
-        clock: Arc::new(SystemClock),
-        entropy: Box::new(SystemEntropy),
-        storage,
-        password_cost: PasswordCost::RECOMMENDED,
-        demo: Some(Demo { name: PASSENGER.into(), password: PASSWORD.into(), opening: OPENING }),
-    });
-    core.map_err(Failure::input)
+    open_wallet(
+        registry,
+        Opening {
+            id: WALLET.parse().map_err(Failure::input)?,
+            key: Key::Published,
+            transport: HttpTransport::new(centre_url),
+            centre_url: centre_url.to_owned(),
+            data: command.data.as_ref().map(|folder| folder.join("wallet")),
+        },
+    )
 }
 
 /// Uploads what the readers have, as the cities' back ends do.
@@ -150,16 +137,6 @@ fn collect(street: &Street, links: &Links, stop: &AtomicBool) {
             tracing::warn!(%failure, "a batch waits for the next upload");
         }
         wait(COLLECT, stop);
-    }
-}
-
-/// Asks the centre now and then how the wallet's open orders stand.
-fn follow(app: &wallet::Core, stop: &AtomicBool) {
-    while !stop.load(Ordering::Relaxed) {
-        wait(FOLLOW, stop);
-        if let Err(problem) = app.refresh_open() {
-            tracing::warn!(%problem, "open orders wait for the next question");
-        }
     }
 }
 
@@ -175,15 +152,5 @@ fn living(registry: &Registry, keys: Arc<SoftwareKeys>, links: Links, stop: &Ato
         live(registry, keys, links, &SystemClock as &dyn Clock, u64::from_be_bytes(seed), pause)
     {
         tracing::warn!(%error, "the living network has ended");
-    }
-}
-
-/// Waits, but not past the end.
-fn wait(time: Duration, stop: &AtomicBool) {
-    const SLICE: Duration = Duration::from_millis(50);
-    let mut left = time;
-    while !left.is_zero() && !stop.load(Ordering::Relaxed) {
-        std::thread::sleep(SLICE.min(left));
-        left = left.saturating_sub(SLICE);
     }
 }
