@@ -5,12 +5,15 @@
 use model::{CardTime, Fen};
 
 use crate::core::Core;
+use crate::matching::DayMatch;
 use crate::money::overflow;
-use crate::problem::Problem;
-use crate::store::{CardRow, Event, FileRow, OrderRow};
+use crate::problem::{Code, Problem};
+use crate::store::{CardRow, CaseRow, Event, FileRow, OrderRow, last_match};
 
 /// Events on the page.
 const EVENTS: u32 = 12;
+/// Open cases on the page.
+const CASES: u32 = 12;
 
 /// The network at a glance.
 #[derive(Clone, Debug)]
@@ -33,6 +36,10 @@ pub struct Overview {
     pub in_doubt_fen: Fen,
     /// Who is owed how much (positive) or owes it (negative), by account; zero-sum.
     pub positions: Vec<(String, Fen)>,
+    /// The last day that was matched.
+    pub matched: Option<DayMatch>,
+    /// Open cases, newest first: number, kind, wallet and order, gap.
+    pub cases: Vec<(u64, String, String, Fen)>,
     /// The last things that happened, newest first: when, what, about what, how much.
     pub events: Vec<(CardTime, String, String, Option<Fen>)>,
 }
@@ -53,6 +60,11 @@ impl Core {
         let positions = due.map(|(account, balance)| (account.rest().to_owned(), balance.credit()));
         let doubts = standing.balances.iter().filter(|(account, _)| account.kind() == "doubt");
         let in_doubt_fen = Fen::sum(doubts.map(|(_, balance)| balance.pending_credit)).map_err(overflow)?;
+        let result = last_match(db)?.map(|result| serde_json::from_str(&result)).transpose();
+        let matched = result.map_err(|error| Code::Internal.about(error))?;
+        let case = |case: CaseRow| {
+            (case.seq, case.kind.as_str().to_owned(), format!("{} {}", case.wallet, case.order), case.gap)
+        };
         let event = |event: Event| (event.at, event.kind, event.about, event.amount);
         Ok(Overview {
             now,
@@ -63,6 +75,8 @@ impl Core {
             taps_away,
             in_doubt: standing.in_doubt.len(),
             in_doubt_fen,
+            matched,
+            cases: CaseRow::open(db, CASES)?.into_iter().map(case).collect(),
             positions: positions.filter(|(_, net)| *net != Fen::ZERO).collect(),
             events: Event::last(db, EVENTS)?.into_iter().map(event).collect(),
         })

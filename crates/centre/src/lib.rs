@@ -13,6 +13,7 @@ mod console;
 mod core;
 mod hooks;
 pub mod http;
+mod matching;
 mod money;
 mod operator;
 mod phone;
@@ -29,6 +30,7 @@ pub use crate::core::{CENTRE, Config, Core, OpenError, Storage};
 pub use audit::OrderStanding;
 pub use console::Overview;
 pub use hooks::{Answered, Attempt, HookPolicy, Names, SystemNames};
+pub use matching::{DayMatch, Side, WalletMatch};
 pub use plans::{LOAD_POINT, instance_aid};
 #[cfg(feature = "planted-bugs")]
 pub use planted::Planted;

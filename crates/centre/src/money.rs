@@ -81,13 +81,19 @@ impl<'a> OrderMoney<'a> {
     }
 
     fn id(&self) -> Result<EntryId, Problem> {
-        let id = format!("{}:{}:{}", self.order.kind.as_str(), self.order.wallet, self.order.seq);
-        id.parse().map_err(malformed)
+        self.order.entry_id()
     }
 
     fn entry(&self, legs: Vec<Leg>) -> Result<Entry, Problem> {
         let kind: EntryKind = self.order.kind.as_str().parse().map_err(malformed)?;
         Ok(Entry { id: self.id()?, kind, legs, day: self.day, at: self.now, memo: self.order.id.clone() })
+    }
+}
+
+impl OrderRow {
+    /// The id of its entry in the ledger.
+    pub(crate) fn entry_id(&self) -> Result<EntryId, Problem> {
+        format!("{}:{}:{}", self.kind.as_str(), self.wallet, self.seq).parse().map_err(malformed)
     }
 }
 

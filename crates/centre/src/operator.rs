@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::core::{Core, State};
 use crate::money::overflow;
 use crate::problem::{Code, Problem};
-use crate::store::{Claims, Event, FileRow, NotPaid, deny, deny_list};
+use crate::store::{Claims, Event, FileRow, NotPaid, add_sights, deny, deny_list};
 
 /// Readers fetch their lists once a day at least.
 const DENY_GRACE_SECONDS: i64 = 24 * 3600;
@@ -43,6 +43,7 @@ impl Core {
             Event { at: row.taken_at, kind: "file-taken-in".into(), about, amount: Some(row.paid_amount) };
         state.store.write(|db| {
             row.insert(db, &records, &judgment)?;
+            add_sights(db, day, &records, &judgment)?;
             event.insert(db)?;
             Ok(())
         })?;

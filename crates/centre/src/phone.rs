@@ -296,7 +296,7 @@ impl Core {
     }
 
     /// The card has proven a load: post, then done.
-    fn credited(
+    pub(crate) fn credited(
         &self,
         state: &mut State,
         order: &mut OrderRow,
@@ -326,6 +326,22 @@ impl Core {
         (order.code, order.about) = (Some(code.to_owned()), Some(about.to_owned()));
         self.end(state, order, OrderState::Refused, event)?;
         self.give_back(state, order)
+    }
+
+    /// A person has decided what became of a load in doubt.
+    pub(crate) fn decided(
+        &self,
+        state: &mut State,
+        mut order: OrderRow,
+        credited: bool,
+    ) -> Result<(), Problem> {
+        if !credited {
+            return self.refused(state, &mut order, NOT_CREDITED, "decision", "load-disproven");
+        }
+        if let Some(money) = self.money(state, &order)? {
+            money.post(state.ledger.as_mut())?;
+        }
+        self.end(state, &mut order, OrderState::Done, "load-proven")
     }
 
     /// The card is as the order wanted it.

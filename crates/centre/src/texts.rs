@@ -65,6 +65,14 @@ pub(crate) struct PageTexts {
     pub(crate) sum: Phrase,
     pub(crate) none: Phrase,
     pub(crate) events: Phrase,
+    pub(crate) matching: Phrase,
+    pub(crate) wallet: Phrase,
+    pub(crate) matched_orders: Phrase,
+    pub(crate) wallet_side: Phrase,
+    pub(crate) ledger_side: Phrase,
+    pub(crate) card_side: Phrase,
+    pub(crate) gap: Phrase,
+    pub(crate) open_cases: Phrase,
     pub(crate) map: Phrase,
     pub(crate) for_developers: Phrase,
 }
@@ -79,6 +87,7 @@ pub(crate) struct Texts {
     pub(crate) refusal: BTreeMap<String, ProblemText>,
     /// What the passenger is to do while an order is under way.
     pub(crate) advice: BTreeMap<String, Phrase>,
+    pub(crate) case: BTreeMap<String, Phrase>,
 }
 
 impl Texts {
@@ -95,6 +104,12 @@ impl Texts {
     /// Title and detail of an order's refusal.
     pub(crate) fn refusal(&self, code: &str, about: &str) -> (Phrase, Phrase) {
         words(&self.refusal, code, about)
+    }
+
+    /// What a kind of case is.
+    pub(crate) fn case(&self, kind: &str) -> Phrase {
+        let bare = || Phrase { zh: kind.to_owned(), en: kind.to_owned() };
+        self.case.get(kind).cloned().unwrap_or_else(bare)
     }
 
     /// The name of an event; the bare word if the file has none.
@@ -206,6 +221,14 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_of_case_has_words() {
+        let texts = Texts::embedded().unwrap();
+        let mut kinds: Vec<_> = crate::matching::Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        kinds.sort_unstable();
+        assert_eq!(texts.case.keys().collect::<Vec<_>>(), kinds);
+    }
+
+    #[test]
     fn every_event_has_words() {
         let texts = Texts::embedded().unwrap();
         let orders = ["issue", "load", "read", "delete"];
@@ -218,6 +241,9 @@ mod tests {
             "load-disproven",
             "file-taken-in",
             "day-closed",
+            "wallet-file-taken-in",
+            "day-matched",
+            "case-decided",
         ];
         let mut all: Vec<String> = of_orders.chain(others.map(str::to_owned)).collect();
         all.sort();

@@ -148,6 +148,11 @@ impl Client<'_> {
         self.send(moment, Method::Post, path, body)
     }
 
+    /// A daily file.
+    pub(crate) fn put<T: DeserializeOwned>(&self, moment: &Moment<'_>, path: &str, body: &str) -> Answer<T> {
+        self.send(moment, Method::Put, path, body)
+    }
+
     fn send<T: DeserializeOwned>(
         &self,
         moment: &Moment<'_>,
@@ -157,9 +162,12 @@ impl Client<'_> {
     ) -> Answer<T> {
         let mut headers = self.signer.headers(moment, method, path, body.as_bytes()).to_vec();
         headers.push(("accept".to_owned(), "application/json, application/problem+json".to_owned()));
-        if method == Method::Post {
-            headers.push(("content-type".to_owned(), "application/json".to_owned()));
-        }
+        let content = match method {
+            Method::Get => None,
+            Method::Post => Some("application/json"),
+            Method::Put => Some("text/csv"),
+        };
+        headers.extend(content.map(|kind| ("content-type".to_owned(), kind.to_owned())));
         let request =
             Request { method, path_and_query: path.to_owned(), headers, body: body.as_bytes().to_vec() };
         let answer = match self.transport.send(request) {

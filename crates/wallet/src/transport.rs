@@ -21,12 +21,13 @@ const ANSWER_MAX: u64 = 4 * 1024 * 1024;
 pub enum Method {
     Get,
     Post,
+    Put,
 }
 
 /// A request to the centre, signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `PUT`.
     pub method: Method,
     /// From the first slash on.
     pub path_and_query: String,
@@ -81,6 +82,7 @@ impl Method {
         match self {
             Method::Get => "GET",
             Method::Post => "POST",
+            Method::Put => "PUT",
         }
     }
 }
@@ -122,7 +124,7 @@ impl Transport for HttpTransport {
         }
         let answered = match request.method {
             Method::Get => builder.body(()).map_err(ureq::Error::from).and_then(|r| self.agent.run(r)),
-            Method::Post => {
+            Method::Post | Method::Put => {
                 builder.body(request.body).map_err(ureq::Error::from).and_then(|r| self.agent.run(r))
             }
         };

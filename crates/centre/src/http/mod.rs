@@ -6,6 +6,7 @@
 mod algorithm;
 mod answer;
 mod hooks;
+mod matching;
 mod operator;
 mod pages;
 mod phone;
@@ -105,8 +106,12 @@ fn described(core: &Arc<Core>) -> OpenApiRouter<Arc<Core>> {
         .routes(routes!(operator::deny))
         .routes(routes!(operator::acceptance_list))
         .routes(routes!(operator::get_statement))
-        .routes(routes!(operator::close_day));
-    let files = OpenApiRouter::new().routes(routes!(operator::put_file));
+        .routes(routes!(operator::close_day))
+        .routes(routes!(matching::match_day, matching::get_match))
+        .routes(routes!(matching::list_cases))
+        .routes(routes!(matching::decide_case));
+    let files =
+        OpenApiRouter::new().routes(routes!(operator::put_file)).routes(routes!(matching::put_day_file));
     let phones = OpenApiRouter::new()
         .routes(routes!(phone::handshake))
         .routes(routes!(phone::remote_management))

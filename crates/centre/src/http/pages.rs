@@ -57,6 +57,8 @@ struct Home<'a> {
     sum: Fen,
     dots: Vec<Dot>,
     events: Vec<Happening>,
+    /// Number, what it is, wallet and order, gap.
+    cases: Vec<(u64, String, String, Fen)>,
 }
 
 pub(super) fn router(api: OpenApi) -> Router<Arc<Core>> {
@@ -103,6 +105,9 @@ fn page(core: &Core, lang: Lang) -> Result<String, Problem> {
         about: about.clone(),
         amount: *amount,
     };
+    let case = |(number, kind, about, gap): &(u64, String, String, Fen)| {
+        (*number, texts.case(kind).of(lang).to_owned(), about.clone(), *gap)
+    };
     let dots: Vec<Dot> = registry.cities().map(dot).collect();
     let home = Home {
         lang,
@@ -113,6 +118,7 @@ fn page(core: &Core, lang: Lang) -> Result<String, Problem> {
         phones: registry.phones().count(),
         sum: Fen::sum(now.positions.iter().map(|(_, net)| *net)).unwrap_or_default(),
         events: now.events.iter().map(happening).collect(),
+        cases: now.cases.iter().map(case).collect(),
         dots,
         now,
     };

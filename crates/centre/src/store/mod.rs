@@ -7,6 +7,7 @@
 mod cards;
 mod files;
 mod journal;
+mod matching;
 mod orders;
 mod outbox;
 mod steps;
@@ -21,6 +22,10 @@ use rusqlite::{Connection, Row};
 pub(crate) use cards::{CardRow, CardState};
 pub(crate) use files::{Claims, FileRow, HistoryTap, NotPaid, deny, deny_list, rulings};
 pub(crate) use journal::{Event, close, last_closed, use_nonce};
+pub(crate) use matching::{
+    CaseRow, WalletDay, add_sights, cards_seen, find_match, keep_match, last_match, log_before, sights_of,
+    wallet_page, wallet_says,
+};
 pub(crate) use orders::{OrderKind, OrderRow, OrderState};
 pub(crate) use outbox::{Told, events_after, is_unnumbered, last_event, number_events};
 pub(crate) use steps::{StepName, StepRow, StepState};
@@ -28,11 +33,12 @@ pub(crate) use webhooks::{AttemptRow, DeliveryRow, DeliveryState, HookRow, HookS
 
 use crate::problem::Problem;
 
-const SCHEMA: [&str; 4] = [
+const SCHEMA: [&str; 5] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
 ];
 
 /// Why the store does not open.
@@ -128,7 +134,7 @@ where
 /// A word in a column that is none of ours.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not one of our words")]
-pub(crate) struct UnknownWord(String);
+pub(crate) struct UnknownWord(pub(crate) String);
 
 /// An enum that is kept and shown as a word.
 macro_rules! words {

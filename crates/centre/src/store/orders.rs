@@ -174,6 +174,19 @@ impl OrderRow {
         .collect()
     }
 
+    /// A card's loads whose offer is written down, placed since a moment.
+    pub(crate) fn reserved_since(
+        db: &Connection,
+        number: CardNumber,
+        since: CardTime,
+    ) -> rusqlite::Result<Vec<Self>> {
+        db.prepare_cached(&format!(
+            "{SELECT} WHERE number = ?1 AND reservation IS NOT NULL AND kind = 'load' AND placed_at >= ?2 ORDER BY seq"
+        ))?
+        .query_map(params![number.raw(), since.to_string()], OrderRow::read)?
+        .collect()
+    }
+
     pub(crate) fn insert(&self, db: &Connection) -> rusqlite::Result<()> {
         db.prepare_cached(
             "INSERT INTO orders (wallet, id, digest, kind, card, number, city, amount_fen, reference, state,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use centre::Core;
 use keys::Seeded;
-use wallet::{Method, Reply, Request, Transport, TransportError};
+use wallet::{Reply, Request, Transport, TransportError};
 
 use super::clock::PartyClock;
 use crate::links::{Answer, Links};
@@ -172,10 +172,7 @@ fn reply(delivery: Delivery) -> Result<Reply, TransportError> {
 
 impl Transport for Wire {
     fn send(&self, request: Request) -> Result<Reply, TransportError> {
-        let method = match request.method {
-            Method::Get => "GET",
-            Method::Post => "POST",
-        };
+        let method = request.method.as_str();
         let Request { path_and_query, headers, body, .. } = request;
         let sent = Sent { method, path: path_and_query, headers, body };
         let mut state = self.state();

@@ -340,6 +340,16 @@ pub(super) async fn cities(State(core): State<Arc<Core>>) -> Result<Json<Vec<Cit
     blocking(move || core.cities()).await.map(Json)
 }
 
+/// A day's file, for the wallet's own people; over this door only in a demo, where cards and money are none.
+pub(super) async fn day_file(
+    State(core): State<Arc<Core>>,
+    Path(day): Path<String>,
+) -> Result<String, Problem> {
+    let path = || Code::UnknownPath.about(format!("/app/days/{day}/file"));
+    let day = day.parse().ok().filter(|_| core.demo.is_some()).ok_or_else(path)?;
+    blocking(move || core.daily_file(day)).await
+}
+
 pub(super) async fn me(
     State(core): State<Arc<Core>>,
     who: Result<Query<Who>, QueryRejection>,

@@ -35,6 +35,7 @@ pub fn router(core: Arc<Core>) -> axum::Router {
         .route("/app/cards/{id}/history", get(app::history))
         .route("/app/cities", get(app::cities))
         .route("/app/me", get(app::me))
+        .route("/app/days/{day}/file", get(app::day_file))
         .fallback(answer::unknown_path)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))

@@ -5,6 +5,7 @@
 //! version wrote, later ones read: `user_version` counts the schema's steps.
 
 mod cards;
+mod days;
 mod orders;
 mod passengers;
 
@@ -17,13 +18,14 @@ use rusqlite::{Connection, Row, TransactionBehavior};
 
 pub(crate) use cards::CardRow;
 pub use cards::CardState;
+pub(crate) use days::DayFile;
 pub(crate) use orders::OrderRow;
 pub use orders::{OrderKind, OrderState, Refusal, Session};
 pub(crate) use passengers::{PassengerRow, Tries, add_device, devices};
 
 use crate::problem::Problem;
 
-const SCHEMA: [&str; 1] = [include_str!("schema.sql")];
+const SCHEMA: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 /// How long a writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -163,6 +165,6 @@ mod tests {
         drop(Store::in_file(&path).unwrap());
         drop(Store::in_file(&path).unwrap());
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-        assert!(matches!(Store::in_file(&path), Err(StoreError::Newer { found: 99, known: 1 })));
+        assert!(matches!(Store::in_file(&path), Err(StoreError::Newer { found: 99, known: 2 })));
     }
 }

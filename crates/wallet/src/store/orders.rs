@@ -181,6 +181,16 @@ impl OrderRow {
         .collect()
     }
 
+    /// The day of the first order.
+    pub(crate) fn first_day(db: &Connection) -> rusqlite::Result<Option<Date>> {
+        let first: Option<CardTime> = db
+            .query_row("SELECT placed_at FROM orders ORDER BY seq LIMIT 1", [], |row| {
+                parsed(row, "placed_at")
+            })
+            .optional()?;
+        Ok(first.map(|at| at.date()))
+    }
+
     pub(crate) fn insert(&self, db: &Connection) -> rusqlite::Result<()> {
         db.prepare_cached(
             "INSERT INTO orders (id, passenger, request, asked, kind, card, amount_fen, card_body, body, state,

@@ -345,18 +345,25 @@ fn a_days_file_names_every_order_of_the_day() {
     wallet.core.refresh(&done.id).unwrap();
     let open = wallet.core.load(&lin(), Target::Plastic, Fen::new(100)).unwrap();
     let day: model::Date = "2014-10-20".parse().unwrap();
+    wallet.clock.forward(86_400);
+    wallet.core.send_days().unwrap();
     let file = wallet.core.daily_file(day).unwrap();
     let lines: Vec<&str> = file.lines().collect();
-    assert_eq!(lines[0], "order,kind,card,amount_fen,state,balance_fen,placed_at,changed_at");
-    assert_eq!(
-        lines[2],
-        format!("{},load,{card},5000,done,5000,2014-10-20 07:45:00,2014-10-20 07:45:00", done.id)
-    );
-    assert_eq!(lines[3], format!("{},load,,100,created,,2014-10-20 07:45:00,2014-10-20 07:45:00", open.id));
-    wallet.clock.forward(86_400);
+    assert_eq!(lines[0], "WD1,alipay,2014-10-20,2014-10-21 07:45:00");
+    let loaded = format!("{0},load,,5000,paid,{0},2014-10-20 07:45:00", done.id);
+    assert!(lines.iter().any(|line| line.replace("2000000000000001", "") == loaded), "{file}");
+    assert!(file.contains(&format!("{0},load,,100,held,{0},2014-10-20 07:45:00\n", open.id)), "{file}");
+    assert!(lines.last().unwrap().starts_with("END,") && lines.last().unwrap().contains(",0,100,"), "{file}");
+    // Once it is sent, it never changes; what happens later stands in the next day's file.
     wallet.centre.refused(&open.id);
     wallet.core.refresh(&open.id).unwrap();
+    wallet.core.send_day(day).unwrap();
+    assert_eq!(wallet.core.daily_file(day).unwrap(), file);
+    wallet.clock.forward(86_400);
+    wallet.core.send_days().unwrap();
     let next = wallet.core.daily_file(day.plus_days(1)).unwrap();
-    assert_eq!(next.lines().count(), 2, "an order is in the file of the day on which it ended, too: {next}");
-    assert!(next.contains(&format!("{},load,,100,refused,", open.id)));
+    assert!(next.contains(&format!("{0},load,,100,refunded,{0},2014-10-21 07:45:00\n", open.id)), "{next}");
+    assert_eq!(next.lines().count(), 3, "{next}");
+    let sent = wallet.centre.requests().into_iter().filter(|r| r.path_and_query.ends_with("/file")).count();
+    assert_eq!(sent, 2, "an acknowledged file is not sent again");
 }

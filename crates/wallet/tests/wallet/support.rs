@@ -47,6 +47,8 @@ struct Kept {
     faults: VecDeque<Fault>,
     requests: Vec<Request>,
     nonces: HashSet<String>,
+    /// Digests of daily files, by path.
+    files: BTreeMap<String, String>,
 }
 
 #[derive(Default)]
@@ -158,6 +160,15 @@ impl Kept {
                 match self.orders.get(path.strip_prefix("/v1/orders/").unwrap_or_default()) {
                     Some((_, order)) => (200, order.clone()),
                     None => (404, problem("unknown-order")),
+                }
+            }
+            (Method::Put, path) => {
+                let digest = hex::encode(Sha256::digest(&request.body));
+                let stored = self.files.entry(path.to_owned()).or_insert(digest.clone());
+                if *stored == digest {
+                    (200, json!({"digest": digest}))
+                } else {
+                    (409, problem("file-name-taken"))
                 }
             }
             (Method::Post, _) => (404, problem("unknown-path")),
