@@ -23,10 +23,12 @@ pub struct Balance {
     pub pending_credit: Fen,
 }
 
-/// Which kinds of account may not go below zero. Checked once the whole entry is added up, never between its legs.
+/// How far into debit an account may go. Checked once the whole entry is added up, never between its legs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     never_below_zero: BTreeSet<String>,
+    caps_of_kinds: BTreeMap<String, Fen>,
+    caps: BTreeMap<AccountName, Fen>,
 }
 
 /// One side of one leg, as it changes one sum of a balance.
@@ -112,9 +114,28 @@ impl Rules {
         self
     }
 
+    /// The net debit cap (净借记限额) of each account of a kind: its debits, posted and held, less its posted credits may
+    /// not exceed `cap`. What is held in its favour does not count: it may yet be let go.
+    #[must_use]
+    pub fn cap_kind(mut self, kind: &str, cap: Fen) -> Self {
+        self.caps_of_kinds.insert(kind.to_owned(), cap);
+        self
+    }
+
+    /// The net debit cap of one account, in place of its kind's.
+    #[must_use]
+    pub fn cap(mut self, account: AccountName, cap: Fen) -> Self {
+        self.caps.insert(account, cap);
+        self
+    }
+
+    fn cap_of(&self, account: &AccountName) -> Option<Fen> {
+        self.caps.get(account).or_else(|| self.caps_of_kinds.get(account.kind())).copied()
+    }
+
     /// The balances after `moves`, or the first account (by name) that does not bear them.
     ///
-    /// An account that is below zero already, under rules of another day, may still be helped up.
+    /// An account that is beyond its bound already, under rules of another day, may still be helped up.
     pub(crate) fn judge(
         &self,
         id: &EntryId,
@@ -132,6 +153,12 @@ impl Rules {
             let was = before.get(account).map_or(Fen::ZERO, Balance::available);
             if self.never_below_zero.contains(account.kind()) && available < Fen::ZERO && available < was {
                 return Err(Refusal::BelowZero { id: id.clone(), account: account.clone(), available: was });
+            }
+            let net_debit = |available: Fen| difference(0, available.get());
+            let over = |cap: &Fen| net_debit(available) > *cap && available < was;
+            if let Some(cap) = self.cap_of(account).filter(over) {
+                let (id, account) = (id.clone(), account.clone());
+                return Err(Refusal::OverCap { id, account, cap, net_debit: net_debit(was) });
             }
         }
         Ok(after)

@@ -39,6 +39,12 @@ pub enum Refusal {
     /// A balance rule.
     #[error("entry {id} would take {account} below zero; available {available}")]
     BelowZero { id: EntryId, account: AccountName, available: Fen },
+    /// A net debit cap, counting what is held.
+    #[error("entry {id} would take {account} over its net debit cap of {cap}; it stands at {net_debit}")]
+    OverCap { id: EntryId, account: AccountName, cap: Fen, net_debit: Fen },
+    /// It was to stand or fall with another, and that one is refused.
+    #[error("not taken: fact {number} of the same chain is refused ({why})")]
+    Linked { number: usize, why: &'static str },
     /// A sum that does not fit.
     #[error("entry {id}: the sums of {account} would not fit")]
     Overflow { id: EntryId, account: AccountName },
@@ -51,6 +57,12 @@ pub enum LedgerError {
     /// The entry is not taken.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The thread that commits for all has ended.
+    #[error("the ledger has stopped")]
+    Stopped,
+    /// The store's failure of a commit in which others took part, as told to each of them.
+    #[error("{0}")]
+    Together(#[source] std::sync::Arc<LedgerError>),
     /// Another process is writing and did not finish in time.
     #[error("ledger {place}: another process holds the lock")]
     Locked { place: PathBuf },
@@ -69,7 +81,7 @@ pub enum LedgerError {
     /// The log does not add up.
     #[error("the ledger is damaged: {0}")]
     Damaged(#[from] Difference),
-    /// A store that breaks the contract of [`Ledger::commit`](crate::Ledger::commit).
+    /// A store that breaks the contract of [`Ledger::commit_chains`](crate::Ledger::commit_chains).
     #[error("the store gave no outcome for a fact")]
     NoAnswer,
     /// Anything else the store could not do.
@@ -96,6 +108,8 @@ impl Refusal {
             Refusal::DayClosed { .. } => "day-closed",
             Refusal::DayAhead { .. } => "day-ahead",
             Refusal::BelowZero { .. } => "below-zero",
+            Refusal::OverCap { .. } => "over-cap",
+            Refusal::Linked { .. } => "linked",
             Refusal::Overflow { .. } => "overflow",
         }
     }

@@ -83,3 +83,17 @@ fn repetition(entry: &Entry, given: Digest, stored: Option<Outcome>) -> Result<O
         stored => Ok(stored),
     }
 }
+
+/// Whether a chain falls, and if so what its facts are told. What stood in the log up to `head`, before the chain,
+/// keeps its stored outcome.
+pub(crate) fn fall_together(answers: &mut [Result<Outcome, Refusal>], head: u64) -> bool {
+    let refusals = (1..).zip(answers.iter());
+    let first = refusals.filter_map(|(number, answer)| Some((number, answer.as_ref().err()?.code()))).next();
+    let Some((number, why)) = first else { return false };
+    for answer in answers {
+        if answer.as_ref().is_ok_and(|outcome| outcome.position > head) {
+            *answer = Err(Refusal::Linked { number, why });
+        }
+    }
+    true
+}

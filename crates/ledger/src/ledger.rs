@@ -28,12 +28,14 @@ pub struct Story {
 /// Once a call has returned an outcome, it is on disk. A call that fails otherwise than by [`Refusal`] has done
 /// nothing, or its answer was lost: repeating it is always right.
 pub trait Ledger: Send {
-    /// Commits facts together, each judged in turn with those before it counted. A refused one leaves no trace
-    /// and does not stop the others.
+    /// Commits chains of facts together, each fact judged in turn with those before it counted. The facts of one chain
+    /// stand or fall together; a chain that falls leaves no trace and does not stop the others. One answer a fact, in
+    /// the order given: of a fallen chain, the refused fact says why, what was in the log before has its stored
+    /// outcome, and the rest are [`Refusal::Linked`].
     ///
     /// # Errors
     /// The store's; then none of the facts is committed.
-    fn commit(&mut self, facts: &[Fact]) -> Result<Vec<Result<Outcome, Refusal>>, LedgerError>;
+    fn commit_chains(&mut self, chains: &[&[Fact]]) -> Result<Vec<Result<Outcome, Refusal>>, LedgerError>;
 
     /// At most `limit` lines of the log after position `after`.
     ///
@@ -70,6 +72,22 @@ pub trait Ledger: Send {
     /// # Errors
     /// The store's.
     fn closed(&self) -> Result<Option<Date>, LedgerError>;
+
+    /// Commits facts together, each standing or falling alone.
+    ///
+    /// # Errors
+    /// The store's; then none of the facts is committed.
+    fn commit(&mut self, facts: &[Fact]) -> Result<Vec<Result<Outcome, Refusal>>, LedgerError> {
+        self.commit_chains(&facts.chunks(1).collect::<Vec<_>>())
+    }
+
+    /// Commits facts that stand or fall together.
+    ///
+    /// # Errors
+    /// The store's; then none of the facts is committed.
+    fn commit_linked(&mut self, facts: &[Fact]) -> Result<Vec<Result<Outcome, Refusal>>, LedgerError> {
+        self.commit_chains(&[facts])
+    }
 
     /// Moves the legs.
     ///

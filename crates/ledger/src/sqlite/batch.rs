@@ -11,8 +11,8 @@ use crate::balance::{Balance, Rules, moves};
 use crate::books::Head;
 use crate::chain::day_number;
 use crate::entry::{Fact, Leg};
-use crate::error::LedgerError;
-use crate::judge::{Known, Outcome};
+use crate::error::{LedgerError, Refusal};
+use crate::judge::{Known, Outcome, fall_together};
 use crate::name::AccountName;
 
 /// A write in progress, inside the transaction that `connection` has open.
@@ -44,6 +44,41 @@ impl<'a> Batch<'a> {
         let head = rows::head(connection, place)?;
         let closed = rows::closed(connection, place)?;
         Ok(Batch { connection, place, rules, head, closed, touched: BTreeMap::new() })
+    }
+
+    /// Judges facts that stand or fall together: one answer each.
+    pub(super) fn add_chain(
+        &mut self,
+        chain: &[Fact],
+        outcomes: &mut Vec<Result<Outcome, Refusal>>,
+    ) -> Result<(), LedgerError> {
+        if let [fact] = chain {
+            outcomes.push(self.judged(fact)?);
+            return Ok(());
+        }
+        let before = (self.head, self.closed, self.touched.clone());
+        let first = outcomes.len();
+        self.statement("SAVEPOINT chain")?;
+        for fact in chain {
+            outcomes.push(self.judged(fact)?);
+        }
+        let answers = outcomes.get_mut(first..).unwrap_or_default();
+        if fall_together(answers, before.0.position) {
+            self.statement("ROLLBACK TO chain")?;
+            (self.head, self.closed, self.touched) = before;
+        }
+        self.statement("RELEASE chain")
+    }
+
+    fn statement(&self, sql: &str) -> Result<(), LedgerError> {
+        self.connection.execute_batch(sql).map_err(|e| self.place.failed("write linked entries", e))
+    }
+
+    fn judged(&mut self, fact: &Fact) -> Result<Result<Outcome, Refusal>, LedgerError> {
+        match self.add(fact) {
+            Err(LedgerError::Refused(refusal)) => Ok(Err(refusal)),
+            outcome => Ok(Ok(outcome?)),
+        }
     }
 
     /// Judges a fact and, if it is new and taken, appends it. A refusal has written nothing.

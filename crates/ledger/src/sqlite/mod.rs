@@ -69,17 +69,14 @@ impl SqliteLedger {
 }
 
 impl Ledger for SqliteLedger {
-    fn commit(&mut self, facts: &[Fact]) -> Result<Vec<Result<Outcome, Refusal>>, LedgerError> {
+    fn commit_chains(&mut self, chains: &[&[Fact]]) -> Result<Vec<Result<Outcome, Refusal>>, LedgerError> {
         let place = &self.place;
         let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let transaction = begun.map_err(|e| place.failed("begin to write", e))?;
         let mut batch = Batch::new(&transaction, place, &self.rules)?;
-        let mut outcomes = Vec::with_capacity(facts.len());
-        for fact in facts {
-            match batch.add(fact) {
-                Err(LedgerError::Refused(refusal)) => outcomes.push(Err(refusal)),
-                outcome => outcomes.push(Ok(outcome?)),
-            }
+        let mut outcomes = Vec::with_capacity(chains.len());
+        for chain in chains {
+            batch.add_chain(chain, &mut outcomes)?;
         }
         batch.keep_balances()?;
         transaction.commit().map_err(|e| place.failed("commit", e))?;

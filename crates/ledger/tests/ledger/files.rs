@@ -3,7 +3,8 @@
 use std::fs;
 use std::ops::{Deref, DerefMut};
 
-use ledger::{Difference, Fact, Ledger, LedgerError, Rules, SqliteLedger};
+use ledger::{Difference, Fact, Ledger, LedgerError, Refusal, Rules, SqliteLedger};
+use model::Fen;
 use rusqlite::Connection;
 
 use crate::suite::{account, at, code, day, entry};
@@ -125,6 +126,35 @@ fn other_rules_hold_from_when_they_are_given() {
         "taken",
         "upwards is always right"
     );
+}
+
+#[test]
+fn a_net_debit_cap_counts_what_is_held_and_not_what_may_be_let_go() {
+    let rules = Rules::none().cap_kind("due", Fen::new(100)).cap(account("due:issuer:2000"), Fen::new(10));
+    let mut ledger = SqliteLedger::in_memory().unwrap().with_rules(rules);
+    let due = |id, debit, fen| entry(id, &[(debit, "x:1", fen)]);
+    ledger.record(due("a", "due:issuer:0670", 60)).unwrap();
+    ledger.pend(due("b", "due:issuer:0670", 40)).unwrap();
+    let refused = ledger.record(due("c", "due:issuer:0670", 1)).unwrap_err();
+    let (cap, net_debit) = (Fen::new(100), Fen::new(100));
+    let expected =
+        Refusal::OverCap { id: "c".parse().unwrap(), account: account("due:issuer:0670"), cap, net_debit };
+    assert!(matches!(refused, LedgerError::Refused(refusal) if refusal == expected));
+    ledger.pend(entry("d", &[("x:1", "due:issuer:0670", 50)])).unwrap();
+    assert_eq!(code(&ledger.record(due("c", "due:issuer:0670", 1))), "over-cap", "it may yet be let go");
+    ledger.post(entry("d", &[])).unwrap();
+    assert_eq!(code(&ledger.record(due("c", "due:issuer:0670", 50))), "taken");
+    assert_eq!(
+        code(&ledger.record(due("e", "due:issuer:2000", 11))),
+        "over-cap",
+        "an account's own cap is first"
+    );
+    assert_eq!(code(&ledger.record(due("e", "due:issuer:2000", 10))), "taken");
+    assert_eq!(code(&ledger.record(due("f", "y:1", 1_000_000))), "taken", "no other kind is bound");
+    let mut ledger = ledger.with_rules(Rules::none().cap_kind("due", Fen::new(5)));
+    assert_eq!(code(&ledger.record(entry("g", &[("x:1", "due:issuer:2000", 1)]))), "taken", "helped up");
+    assert_eq!(code(&ledger.record(due("h", "due:issuer:2000", 1))), "over-cap");
+    ledger.verify().unwrap();
 }
 
 /// Each change to the file, and how the first difference is told.

@@ -153,6 +153,20 @@ impl Slow {
         Ok(outcome(&line))
     }
 
+    fn say_together(&mut self, chain: &[Fact]) -> Vec<Result<Outcome, Refusal>> {
+        let before = self.log.len();
+        let mut answers: Vec<_> = chain.iter().map(|fact| self.say(fact)).collect();
+        let Some(broken) = answers.iter().position(Result::is_err) else { return answers };
+        let why = answers[broken].as_ref().unwrap_err().code();
+        self.log.truncate(before);
+        for answer in &mut answers {
+            if answer.as_ref().is_ok_and(|outcome| outcome.position > before as u64) {
+                *answer = Err(Refusal::Linked { number: broken + 1, why });
+            }
+        }
+        answers
+    }
+
     fn broken_rule(&self, fact: &Fact, before: &Sums) -> Option<Refusal> {
         let id = fact.entry()?.id.clone();
         let after = sums(&self.log);
@@ -176,8 +190,8 @@ impl Slow {
 }
 
 impl Ledger for Slow {
-    fn commit(&mut self, facts: &[Fact]) -> Result<Vec<Result<Outcome, Refusal>>, LedgerError> {
-        Ok(facts.iter().map(|fact| self.say(fact)).collect())
+    fn commit_chains(&mut self, chains: &[&[Fact]]) -> Result<Vec<Result<Outcome, Refusal>>, LedgerError> {
+        Ok(chains.iter().flat_map(|chain| self.say_together(chain)).collect())
     }
 
     fn read(&self, after: u64, limit: usize) -> Result<Vec<Line>, LedgerError> {

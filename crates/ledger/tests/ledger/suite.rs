@@ -30,6 +30,8 @@ macro_rules! ledger_suite {
             a_point_beyond_the_end_is_refused,
             the_log_reads_in_pages_and_by_id,
             the_sum_of_all_balances_is_zero,
+            linked_facts_stand_or_fall_together,
+            a_chain_that_is_said_again_gives_the_stored_outcomes,
         }
     };
     ($make:expr; $($rule:ident),* $(,)?) => {
@@ -313,6 +315,54 @@ pub(crate) fn a_batch_counts_what_came_before_in_it<L: Ledger>(make: impl Fn() -
     assert_eq!(codes, ["taken", "taken", "taken", "below-zero", "taken", "taken", "day-closed"]);
     assert_eq!(outcomes[4], outcomes[0]);
     assert_eq!(ledger.verify().unwrap().position, 4);
+}
+
+fn codes(outcomes: &[Result<Outcome, Refusal>]) -> Vec<&'static str> {
+    outcomes.iter().map(|o| o.as_ref().map_or_else(Refusal::code, |_| "taken")).collect()
+}
+
+pub(crate) fn linked_facts_stand_or_fall_together<L: Ledger>(make: impl Fn() -> L) {
+    let mut ledger = make();
+    let before = ledger.pend(load("before", 5)).unwrap();
+    let tap = |id, fen| Fact::Recorded(entry(id, &[("float:2000", "payable:operator:1", fen)]));
+    let falls = [
+        Fact::Pended(load("before", 5)),
+        Fact::Pended(load("a", 7)),
+        tap("b", 1),
+        Fact::Pended(load("c", 1)),
+    ];
+    let stands = [Fact::Pended(load("d", 7)), Fact::Posted(proven("d", 7)), tap("e", 6)];
+    let alone = [tap("f", 2)];
+    let outcomes = ledger.commit_chains(&[&falls, &stands, &alone, &[], &stands[2..]]).unwrap();
+    let expected =
+        ["taken", "linked", "below-zero", "linked", "taken", "taken", "taken", "below-zero", "taken"];
+    assert_eq!(codes(&outcomes), expected);
+    assert_eq!(outcomes[0], Ok(before), "what is in the log stays there");
+    assert_eq!(outcomes[1], Err(Refusal::Linked { number: 3, why: "below-zero" }));
+    assert_eq!(outcomes[8], outcomes[6]);
+    assert_eq!(ledger.find(&"a".parse().unwrap()).unwrap(), None);
+    assert_eq!(sums(&ledger, "float:2000"), [6, 7, 0, 0]);
+    assert_eq!(sums(&ledger, "doubt:2000"), [7, 7, 0, 5]);
+    assert_eq!(ledger.verify().unwrap().position, 4);
+    assert_eq!(code(&ledger.pend(load("a", 8))), "taken", "its id is still free");
+    let closes = [Fact::DayClosed { day: day(20), at: at(20) }, tap("g", 2)];
+    assert_eq!(codes(&ledger.commit_linked(&closes).unwrap()), ["linked", "day-closed"]);
+    assert_eq!(ledger.closed().unwrap(), None, "the day is as open as before");
+    assert_eq!(code(&ledger.record(load("h", 1))), "taken");
+    ledger.verify().unwrap();
+}
+
+pub(crate) fn a_chain_that_is_said_again_gives_the_stored_outcomes<L: Ledger>(make: impl Fn() -> L) {
+    let mut ledger = make();
+    let chain = [Fact::Pended(load("a", 7)), Fact::Posted(proven("a", 7)), Fact::Recorded(load("b", 1))];
+    let first = ledger.commit_linked(&chain).unwrap();
+    assert_eq!(codes(&first), ["taken"; 3]);
+    assert_eq!(ledger.commit_linked(&chain).unwrap(), first);
+    let longer = [chain[0].clone(), Fact::Recorded(load("c", 1)), Fact::Recorded(load("b", 2))];
+    let outcomes = ledger.commit_linked(&longer).unwrap();
+    assert_eq!(codes(&outcomes), ["taken", "linked", "id-taken"]);
+    assert_eq!(outcomes[0], first[0]);
+    assert_eq!(ledger.verify().unwrap().position, 3);
 }
 
 pub(crate) fn doubts_are_named_with_their_age<L: Ledger>(make: impl Fn() -> L) {
