@@ -5,6 +5,10 @@
 //! [`Ledger::verify`] says where they do not. What is not yet known is *pended*: named, visible in
 //! [`Ledger::pending`], and later posted or voided, never deleted.
 //!
+//! It is kept by SQLite ([`SqliteLedger`]) or by PostgreSQL ([`PostgresLedger`]), the same log with the same hashes. Several
+//! processes may write to either at once. Facts that must stand or fall together go through [`Ledger::commit_linked`].
+//! [`Rules`] bound how far into debit an account may go.
+//!
 //! Invariant: the same id and content, however often it is handed in, moves money once and always gets the same
 //! [`Outcome`]; the same id with another content is refused with the stored digest.
 //! Invariant: the sum of all balances is zero, and each is a pure function of a prefix of the log.
@@ -61,6 +65,7 @@ mod error;
 mod judge;
 mod ledger;
 mod name;
+mod postgres;
 mod sqlite;
 
 pub use balance::{Balance, Rules};
@@ -71,4 +76,5 @@ pub use error::{LedgerError, Refusal};
 pub use judge::Outcome;
 pub use ledger::{Ledger, Story};
 pub use name::{AccountName, EntryId, EntryKind, Malformed};
+pub use postgres::PostgresLedger;
 pub use sqlite::SqliteLedger;

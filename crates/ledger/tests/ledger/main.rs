@@ -6,11 +6,16 @@
 mod chain;
 mod files;
 mod model;
+mod postgres;
 mod random;
 mod suite;
 
 mod on_sqlite {
     crate::suite::ledger_suite!(ledger::SqliteLedger::in_memory().unwrap());
+}
+
+mod on_postgres {
+    crate::suite::ledger_suite!(postgres_server::shared().is_some(), crate::postgres::empty());
 }
 
 mod on_the_slow_model {

@@ -1,10 +1,13 @@
-//! Random histories, handed to SQLite and to the slow model: every answer the same, through reopening and repetition.
+//! Random histories, handed to each store and to the slow model: every answer the same, through reopening and repetition.
+
+use std::ops::DerefMut;
 
 use ledger::{Fact, Ledger, Refusal};
 use proptest::prelude::*;
 
 use crate::files::Temporary;
 use crate::model::Slow;
+use crate::postgres::Database;
 use crate::suite::{at, day, entry, on};
 
 const ACCOUNTS: [&str; 6] =
@@ -13,7 +16,8 @@ const HUGE: i64 = i64::MAX / 2;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Commit(Vec<Fact>),
+    /// In chains of so many.
+    Commit(Vec<Fact>, usize),
     Reopen,
     /// Says the last batch once more.
     Repeat,
@@ -53,7 +57,8 @@ fn fact() -> impl Strategy<Value = Fact> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        8 => prop::collection::vec(fact(), 1..5).prop_map(Step::Commit),
+        8 => (prop::collection::vec(fact(), 1..5), prop_oneof![3 => Just(1_usize), 2 => 2..4_usize])
+            .prop_map(|(facts, links)| Step::Commit(facts, links)),
         1 => Just(Step::Reopen),
         1 => Just(Step::Repeat),
     ]
@@ -72,29 +77,52 @@ proptest! {
 
     #[test]
     fn sqlite_answers_as_the_slow_model_does(steps in prop::collection::vec(step(), 1..40), probe: u64) {
-        let mut real = Temporary::new();
-        let mut slow = Slow::default();
-        let mut last = Vec::new();
-        for step in steps {
-            match step {
-                Step::Reopen => real.reopen(),
-                Step::Commit(facts) => last = facts,
-                Step::Repeat => {}
-            }
-            let ours: Vec<_> = real.commit(&last).unwrap().into_iter().map(|o| o.map_err(alike)).collect();
-            let theirs: Vec<_> = slow.commit(&last).unwrap().into_iter().map(|o| o.map_err(alike)).collect();
-            prop_assert_eq!(ours, theirs);
-            prop_assert_eq!(real.standing().unwrap(), slow.standing().unwrap());
-        }
-        let head = real.verify().unwrap();
-        prop_assert_eq!(real.pending().unwrap(), slow.pending().unwrap());
-        prop_assert_eq!(real.read(0, usize::MAX).unwrap(), slow.read(0, usize::MAX).unwrap());
-        let prefix = probe % (head.position + 1);
-        prop_assert_eq!(real.balances_at(prefix).unwrap(), slow.balances_at(prefix).unwrap());
-        prop_assert_eq!(real.books_at(prefix).unwrap().sum(), 0);
-        for number in 1..5 {
-            let (ours, theirs) = (real.positions(prefix, day(number)), slow.positions(prefix, day(number)));
-            prop_assert_eq!(ours.unwrap(), theirs.unwrap());
+        compare(Temporary::new(), Temporary::reopen, steps, probe)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn postgres_answers_as_the_slow_model_does(steps in prop::collection::vec(step(), 1..40), probe: u64) {
+        if let Some(real) = Database::new() {
+            compare(real, Database::reopen, steps, probe)?;
         }
     }
+}
+
+fn compare<S: DerefMut<Target: Ledger + Sized>>(
+    mut real: S,
+    reopen: impl Fn(&mut S),
+    steps: Vec<Step>,
+    probe: u64,
+) -> Result<(), TestCaseError> {
+    let mut slow = Slow::default();
+    let (mut last, mut links) = (Vec::new(), 1);
+    for step in steps {
+        match step {
+            Step::Reopen => reopen(&mut real),
+            Step::Commit(facts, length) => (last, links) = (facts, length),
+            Step::Repeat => {}
+        }
+        let chains: Vec<&[Fact]> = last.chunks(links).collect();
+        let answers =
+            |answers: Vec<Result<_, _>>| answers.into_iter().map(|o| o.map_err(alike)).collect::<Vec<_>>();
+        let ours = answers(real.commit_chains(&chains).unwrap());
+        let theirs = answers(slow.commit_chains(&chains).unwrap());
+        prop_assert_eq!(ours, theirs);
+        prop_assert_eq!(real.standing().unwrap(), slow.standing().unwrap());
+    }
+    let head = real.verify().unwrap();
+    prop_assert_eq!(real.pending().unwrap(), slow.pending().unwrap());
+    prop_assert_eq!(real.read(0, usize::MAX).unwrap(), slow.read(0, usize::MAX).unwrap());
+    let prefix = probe % (head.position + 1);
+    prop_assert_eq!(real.balances_at(prefix).unwrap(), slow.balances_at(prefix).unwrap());
+    prop_assert_eq!(real.books_at(prefix).unwrap().sum(), 0);
+    for number in 1..5 {
+        let (ours, theirs) = (real.positions(prefix, day(number)), slow.positions(prefix, day(number)));
+        prop_assert_eq!(ours.unwrap(), theirs.unwrap());
+    }
+    Ok(())
 }
