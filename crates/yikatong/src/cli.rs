@@ -290,6 +290,8 @@ pub(crate) enum PhoneJob {
         #[arg(long)]
         city: Option<CityCode>,
     },
+    /// The secure element's identity, as a wallet's request for a card names it.
+    Identity,
     /// Run one session that a wallet has opened.
     Session {
         /// The session's id.
@@ -381,8 +383,14 @@ pub(crate) struct VaultFile {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Keys {
     /// The demo's root keys: published constants that no centre without --demo accepts.
-    #[command(after_help = "Example: yikatong keys demo --json")]
-    Demo,
+    #[command(
+        after_help = "Example: yikatong keys demo --json\n         yikatong keys demo --signer wechat-pay"
+    )]
+    Demo {
+        /// Only the key that this party signs its requests with in a demo, as PEM: a wallet's id, city:CODE or centre.
+        #[arg(long, value_name = "KEYID")]
+        signer: Option<String>,
+    },
     /// Make a vault from the custodians' components, one file each: a line for each root, in the order of `keys demo`:
     /// 32 hex digits, a space and their check value (the first 3 bytes of 8 zero bytes under the key, 3DES).
     #[command(

@@ -18,7 +18,8 @@ use crate::run::print;
 
 pub(crate) fn run(command: Keys, json: bool) -> Outcome {
     match command {
-        Keys::Demo => demo(json),
+        Keys::Demo { signer: Some(keyid) } => demo_signer(&keyid, json),
+        Keys::Demo { signer: None } => demo(json),
         Keys::Ceremony { components, vault } => ceremony(&components, &vault, json),
         Keys::Check { vault } => {
             let roots = open_vault(&vault.vault, Some(&vault.passphrase_file))?;
@@ -54,6 +55,20 @@ fn demo(json: bool) -> Outcome {
     for (name, key) in rows {
         outln!("{name:<14} {key}");
     }
+    Ok(())
+}
+
+/// The key that a party signs its requests with in a demo: Ed25519, PKCS #8, as every tool reads it.
+fn demo_signer(keyid: &str, json: bool) -> Outcome {
+    /// PKCS #8 of an Ed25519 key (RFC 8410), up to the seed.
+    const PKCS8: [u8; 16] = [0x30, 0x2E, 2, 1, 0, 0x30, 5, 6, 3, 0x2B, 0x65, 0x70, 4, 0x22, 4, 0x20];
+    let der = [PKCS8.as_slice(), &centre::http::demo_signing_key(keyid).to_bytes()].concat();
+    let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----");
+    if json {
+        return print(&json!({ "keyid": keyid, "alg": "ed25519", "pem": pem }));
+    }
+    outln!("{pem}");
     Ok(())
 }
 

@@ -48,6 +48,7 @@ pub(crate) fn run(command: &Phone, registry: &Registry, json: bool) -> Outcome {
         let mut card = recorder.watch(card, "tsm", command.card.to_string());
         match &command.what {
             PhoneJob::Activate { city } => activate(command, registry, *city, &mut card, json),
+            PhoneJob::Identity => identity(&mut card, json),
             PhoneJob::Session { id, plastic } => session(command, id, *plastic, &mut card, json),
             PhoneJob::Issue { city } => {
                 order(command, &Order::of("/app/issue", Some(*city)), &mut card, json)
@@ -90,6 +91,16 @@ fn se_id(card: &mut dyn Channel) -> Outcome<String> {
         ));
     }
     Ok(id)
+}
+
+/// Says which element it is.
+fn identity(card: &mut dyn Channel, json: bool) -> Outcome {
+    let se_id = se_id(card)?;
+    if json {
+        return print(&json!({ "se_id": se_id }));
+    }
+    outln!("{se_id}");
+    Ok(())
 }
 
 /// Goes on with a session by its id alone.

@@ -1,5 +1,6 @@
 //! `yikatong serve`: the centre on a socket; with `--demo` a wallet, a street and a living network beside it.
 
+mod hooks;
 mod street;
 
 pub(super) use street::{OPENING, PASSENGER, PASSWORD};
@@ -69,7 +70,9 @@ pub(crate) fn run(command: &Serve, registry: Registry) -> Outcome {
         outln!("{:<7} http://{}", door.name, door.address);
     }
     outln!("Ctrl-C ends it.");
+    let senders = hooks::Senders::start(&core);
     let served = runtime.block_on(serve(doors));
+    senders.close();
     if let Some(background) = background {
         background.close();
     }
