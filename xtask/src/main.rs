@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)] // a chore talks to the person who runs it
 
 mod bench;
+mod examples;
 mod steps;
 mod tidy;
 
@@ -12,6 +13,7 @@ const HELP: &str = "\
 cargo xtask test [--install]   format, lints, all tests, docs, licences; installs missing tools with --install or CI=true
 cargo xtask setup              installs the optional tools that the tests use
 cargo xtask bench              measures a release build: a network day, a start, an idle centre
+cargo xtask examples           runs the examples in Python and TypeScript against a demo network
 cargo xtask tidy               checks the map, the sizes and the headers alone
 
 Exit codes: 0 all well, 1 something is wrong, 2 bad use.";
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         ["test", "--install"] => steps::test(true),
         ["setup"] => steps::setup(),
         ["bench"] => bench::bench(),
+        ["examples"] => examples::alone(),
         ["tidy"] => steps::tidy(),
         ["help" | "--help" | "-h"] | [] => {
             println!("{HELP}");

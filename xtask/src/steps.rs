@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
+use crate::examples::{self, Ended};
 use crate::tidy;
 
 struct Run {
@@ -21,6 +22,7 @@ pub(crate) fn test(install: bool) -> ExitCode {
         ["test", "-p", "sim", "--features", "planted-bugs", "--test", "planted", "--", "--nocapture"];
     run.step("simulator", &simulator, &[]);
     run.step("docs", &["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")]);
+    run.examples();
     run.licences(install);
     run.close()
 }
@@ -68,6 +70,22 @@ impl Run {
         println!("== {name}: {} in {} s", if done { "done" } else { "FAILED" }, started.elapsed().as_secs());
         if !done {
             self.failed.push(name.to_owned());
+        }
+    }
+
+    fn examples(&mut self) {
+        for (name, ended) in examples::run() {
+            match ended {
+                Ended::Done => println!("== {name}: done"),
+                Ended::Failed(why) => {
+                    println!("== {name}: FAILED: {why}");
+                    self.failed.push(name.to_owned());
+                }
+                Ended::Skipped(why) => {
+                    println!("== {name}: SKIPPED: {why}");
+                    self.skipped.push(format!("{name}: {why}"));
+                }
+            }
         }
     }
 
