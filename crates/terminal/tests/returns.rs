@@ -101,6 +101,20 @@ fn a_proof_that_an_entry_of_amount_0_has_replaced_is_doubted_and_never_sent_as_t
 }
 
 #[test]
+fn a_torn_ride_is_not_proven_by_a_free_transfer_at_a_reader_whose_clock_is_slow() {
+    let free = model::registry::Operator {
+        fare: model::registry::Fare::Flat { list_fen: fen(0) },
+        ..(*shanghai_bus()).clone()
+    };
+    let (mut reader, mut card) = (bus(), card(SHANGHAI, 9000));
+    torn_after_debit(&mut reader, &mut card, PAY, commands(bus(), PAY));
+    Reader::new(free.into(), 3, "").accept(&mut card, PAY, "07:30:00");
+    let next = reader.accept(&mut card, PAY, "08:30:00");
+    assert_eq!(proven(&reader), [next]);
+    assert_eq!(reader.batch.doubted().len(), 1);
+}
+
+#[test]
 fn a_torn_entry_is_not_proven_by_a_free_ride_that_came_after_it() {
     let free = model::registry::Operator {
         fare: model::registry::Fare::Flat { list_fen: fen(40) },

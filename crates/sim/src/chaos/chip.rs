@@ -121,6 +121,7 @@ impl Channel for Contact<'_> {
             self.story.fault(who, "chip's memory fails");
         }
         let answer = self.held.transmit(command);
+        self.memory.is_sound();
         self.look(command);
         let shown = command.get(..2).map(hex::encode_upper).unwrap_or_default();
         let status = answer.as_ref().map_or_else(

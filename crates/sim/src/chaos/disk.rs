@@ -101,6 +101,11 @@ impl ChipMemory {
     pub(super) fn fail_once(&self, written: bool) {
         self.next.store(if written { WRITTEN_AND_FAILED } else { REFUSED }, Ordering::Relaxed);
     }
+
+    /// The next write is good again.
+    pub(super) fn is_sound(&self) {
+        self.next.store(GOOD, Ordering::Relaxed);
+    }
 }
 
 impl Store for ChipMemory {

@@ -124,7 +124,38 @@ impl World {
         if std::mem::replace(&mut file.taken, true) {
             return Ok(());
         }
-        self.judge.file_taken(&file.honest, day, paid)
+        let (keyid, path) = (format!("city:{}", file.name.from), format!("/v1/files/{}/verdicts", file.name));
+        self.judge.file_taken(&file.honest, day, paid).map_err(|Broken { rule, who }| {
+            let sent = self.signed(&keyid, "GET", &path, Vec::new());
+            let said = sent.ok().map(|sent| self.wire.state().deliver(&sent, false));
+            let said = match said {
+                Some(Delivery::Answered(answer)) => String::from_utf8_lossy(&answer.body).into_owned(),
+                _ => String::new(),
+            };
+            Broken { rule: format!("{rule}; the centre says {said}"), who }
+        })
+    }
+
+    fn signed(
+        &mut self,
+        keyid: &str,
+        method: &'static str,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Sent, Broken> {
+        let mut nonce = [0; 16];
+        self.dice.fill(&mut nonce);
+        let target = Target { method, path, query: None };
+        let created = self.time.now().unix_seconds();
+        let signed = sign(&demo_signing_key(keyid), keyid, &hex::encode(nonce), created, target, &body)
+            .map_err(|error| Broken { rule: format!("a request can be signed: {error}"), who: Who::All })?;
+        let headers = vec![
+            ("content-digest".to_owned(), signed.content_digest),
+            ("signature-input".to_owned(), signed.signature_input),
+            ("signature".to_owned(), signed.signature),
+            ("content-type".to_owned(), "application/octet-stream".to_owned()),
+        ];
+        Ok(Sent { method, path: path.to_owned(), headers, body })
     }
 
     /// A day is closed: today's, or yesterday's.
@@ -150,19 +181,7 @@ impl World {
             self.story.fault(Who::All, "back end's request lost");
             return Ok(false);
         }
-        let mut nonce = [0; 16];
-        self.dice.fill(&mut nonce);
-        let target = Target { method, path, query: None };
-        let created = self.time.now().unix_seconds();
-        let signed = sign(&demo_signing_key(keyid), keyid, &hex::encode(nonce), created, target, &body)
-            .map_err(|error| Broken { rule: format!("a request can be signed: {error}"), who: Who::All })?;
-        let headers = vec![
-            ("content-digest".to_owned(), signed.content_digest),
-            ("signature-input".to_owned(), signed.signature_input),
-            ("signature".to_owned(), signed.signature),
-            ("content-type".to_owned(), "application/octet-stream".to_owned()),
-        ];
-        let sent = Sent { method, path: path.to_owned(), headers, body };
+        let sent = self.signed(keyid, method, path, body)?;
         let dies = self.strikes(KILLS);
         let delivery = self.wire.state().deliver(&sent, dies);
         let answer = match delivery {

@@ -76,6 +76,8 @@ pub struct ChaosReport {
     pub debits: u64,
     /// Loads that are in doubt for ever, with phones that are lost: named, each with its money held.
     pub lost_doubts: u64,
+    /// Value that lying phones destroyed by calling their own passenger's purse empty when it was to be taken off, in fen.
+    pub burnt_fen: i64,
     /// Faults that struck, by kind.
     pub faults: BTreeMap<&'static str, u64>,
     /// Of all events: the same seed gives the same.
@@ -124,6 +126,7 @@ impl ChaosReport {
         let (loads, debits) = world.judge.tally();
         self.loads = self.loads.saturating_add(loads);
         self.debits = self.debits.saturating_add(debits);
+        self.burnt_fen = self.burnt_fen.saturating_add(world.judge.burnt());
         match ended {
             Ok(()) => self.lost_doubts = self.lost_doubts.saturating_add(world.judge.doubts()),
             Err(Broken { rule, who }) => {

@@ -17,7 +17,7 @@ const LOST: u64 = 300;
 const DOUBLED: u64 = 300;
 const LATE: u64 = 400;
 /// Messages at which the centre is killed.
-const KILLS: u64 = 120;
+const KILLS: u64 = 300;
 /// How many steps late a late message is, at most.
 const LATE_STEPS: u64 = 400;
 const INTERNAL_ERROR: u16 = 500;

@@ -227,11 +227,12 @@ impl World {
             let device = Device { se_id: se_id.clone(), phone: phone.id.clone(), agent_url: None };
             till.add_device(&name, PASSWORD, device).map_err(refused)?;
         }
-        self.judge.joins(Opening { name: name.clone(), city: home, fen: OPENING_FEN });
+        let lies = self.dice.below(100) < LIARS_PERCENT;
+        self.judge.joins(Opening { name: name.clone(), city: home, fen: OPENING_FEN, lies });
         let purses = held.purses();
         let _ = self.judge.chip_touched(index, &purses, &[]);
         let mut person = Person::new(name, wallet, home, held, memory, agent, se_id);
-        person.lies = self.dice.below(100) < LIARS_PERCENT;
+        person.lies = lies;
         self.people.push(person);
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! Standard: GET TRANSACTION PROVE (card.md section 1.5). The card gives the proof of its last transaction of a
 //! type by its number; that the number is really this tap's is seen in the log, or in the trip record where
 //! amount 0 leaves the number unmoved. A compound purchase of amount 0 after the torn one may have put its own proof
-//! under the same number; the times of the trip records give that away.
+//! under the same number; the trip records give that away.
 //!
 //! Invariant: no second debit. What can be neither finished nor shown undone is doubted, by name.
 
@@ -94,6 +94,15 @@ impl Torn {
     fn unmoved_record(&self) -> Option<u8> {
         let amount_zero = self.pending.facts().amount == PurseFen::ZERO;
         self.pending.written().filter(|_| amount_zero).and_then(|record| record.first().copied())
+    }
+
+    /// Whether a trip record was written after this tap. The one that the tap itself wrote says so whatever the clocks of
+    /// readers say: it is there, or another is in its place.
+    fn is_followed_by(&self, tag: u8, record: &[u8]) -> bool {
+        match self.pending.written().filter(|written| written.first() == Some(&tag)) {
+            Some(ours) => record != ours,
+            None => last_time(tag, record).is_some_and(|written| written > self.pending.facts().at),
+        }
     }
 
     /// Whether a line of the card's log is this tap.
@@ -231,8 +240,8 @@ impl<'v> Tap<'v, Dating> {
     pub(super) fn answer(self, answer: Option<Response>) -> Step<'v> {
         let Tap { terms, stage: Dating { torn, proof, tag } } = self;
         let Some(answer) = answer else { return terms.still_torn(torn) };
-        let written = parsed::<ReadRecord>(&answer).and_then(|record| last_time(tag, &record));
-        if written.is_some_and(|written| written > torn.pending.facts().at) {
+        let newer = parsed::<ReadRecord>(&answer).is_some_and(|record| torn.is_followed_by(tag, &record));
+        if newer {
             return terms.doubted(torn, Doubt::MovedOn);
         }
         match tag {

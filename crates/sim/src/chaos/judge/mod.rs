@@ -82,6 +82,9 @@ struct Passenger {
     received: i64,
     /// Given by this passenger's chips to readers.
     spent: i64,
+    /// Lost with purses that this passenger's own lying phone called empty, and that were taken off for it.
+    burnt: i64,
+    lies: bool,
     /// Orders that may still change.
     open: BTreeSet<String>,
     /// Orders that the wallet calls done, in sum.
@@ -134,6 +137,11 @@ impl Judge {
     pub(super) fn tally(&self) -> (u64, u64) {
         let loads = self.orders.values().filter(|order| order.credits > 0).count();
         (count(loads), count(self.debits.len()))
+    }
+
+    /// What lying phones have destroyed of their own passengers' value, in fen.
+    pub(super) fn burnt(&self) -> i64 {
+        self.passengers.iter().map(|passenger| passenger.burnt).fold(0, plus)
     }
 
     /// Orders whose money is in doubt now.
