@@ -80,6 +80,8 @@ fn compare(books: &mut Books, sides: &Sides, log: Result<(), String>) -> Result<
     books.check("wallets' ledgers = the centre's ledger", left == centre, format!("{left} = {centre}"));
     let refused = format!("{planted} = {not_paid}");
     books.check("every planted record is refused, and no other", planted == not_paid, refused);
+    let (agree, says) = (books.matching.differences == 0, books.matching.words());
+    books.check("wallets' files = the ledger = the cards, order by order", agree, says);
     let log_says = log.as_ref().map_or_else(Clone::clone, |()| "yes".to_owned());
     books.check("the ledger's log adds up to its balances", log.is_ok(), log_says);
     books.identity = identity;

@@ -93,6 +93,38 @@ pub struct ClearingBooks {
     pub planted: u64,
 }
 
+/// The daily matches of wallets' files, ledger and cards.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MatchBooks {
+    /// Orders, over all days.
+    pub orders: u64,
+    /// Wallets that had any.
+    pub wallets: u64,
+    /// Orders in doubt at the end of the last day.
+    pub in_doubt: u64,
+    /// Differences that nobody has explained, over all days.
+    pub differences: u64,
+    /// What they come to.
+    pub gap_fen: Fen,
+}
+
+impl MatchBooks {
+    /// In one sentence.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let MatchBooks { orders, wallets, in_doubt, differences, gap_fen } = self;
+        match differences {
+            0 => format!(
+                "{orders} orders of {wallets} wallets, three sides agree to the fen; {in_doubt} in doubt named"
+            ),
+            _ => format!(
+                "{orders} orders of {wallets} wallets, {differences} differences of {} fen; {in_doubt} in doubt named",
+                gap_fen.get()
+            ),
+        }
+    }
+}
+
 /// What is in doubt, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Doubt {
@@ -166,6 +198,8 @@ pub struct Books {
     pub taps: TapBooks,
     /// Clearing.
     pub clearing: ClearingBooks,
+    /// The daily matches.
+    pub matching: MatchBooks,
     /// Positions of all days, by party.
     pub positions: Vec<Position>,
     /// Their sum: zero.

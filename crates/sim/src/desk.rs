@@ -130,6 +130,11 @@ impl Desk {
         })
     }
 
+    /// Every wallet sends its file of the day.
+    pub(crate) fn send_day(&self, day: model::Date) -> Result<(), SimError> {
+        self.wallets.values().try_for_each(|core| core.send_day(day).map_err(refused))
+    }
+
     /// Every wallet's ledger, added up anew.
     pub(crate) fn books(&self) -> Result<WalletBooks, SimError> {
         let mut paid = Fen::ZERO;

@@ -26,7 +26,7 @@ mod upload;
 
 use model::{CardNumber, CityCode, Mode, OperatorId, TerminalId};
 
-pub use books::{Books, Check, Doubt, Identity, Total};
+pub use books::{Books, Check, Doubt, Identity, MatchBooks, Total};
 pub use cards::{element, plastic, plastic_number};
 #[cfg(feature = "planted-bugs")]
 pub use centre::Planted;

@@ -14,11 +14,28 @@ use crate::network::Network;
 /// Fewer than a file may hold, so that one is quickly taken.
 const RECORDS_PER_FILE: usize = 20_000;
 
-/// Uploads every reader's batch, and closes the day.
+/// Uploads every reader's batch, closes the day, and matches it.
 pub(crate) fn evening(network: &mut Network<'_>, day: Date, at: CardTime) -> Result<(), SimError> {
     network.clock.advance_to(at);
     collect(network, day, at, 1, true)?;
-    close(network, day)
+    close(network, day)?;
+    match_day(network, day)
+}
+
+/// Wallets send their daily files, and the centre matches them with its ledger and the cards.
+fn match_day(network: &mut Network<'_>, day: Date) -> Result<(), SimError> {
+    network.desk.send_day(day)?;
+    let (links, clock) = (network.links.clone(), network.clock.clone());
+    let request = ("POST", format!("/v1/days/{day}/match"));
+    let result: centre::DayMatch =
+        links.signed(centre::CENTRE, (request.0, &request.1), Vec::new(), &clock, network.entropy())?;
+    let books = &mut network.books.matching;
+    books.orders = books.orders.saturating_add(result.orders());
+    books.wallets = count(result.wallets.len());
+    books.in_doubt = result.in_doubt();
+    books.differences = books.differences.saturating_add(result.differences());
+    books.gap_fen = books.gap_fen.plus(result.gap()).unwrap_or(books.gap_fen);
+    Ok(())
 }
 
 /// Uploads every reader's batch, city by city, in files numbered from `first`.

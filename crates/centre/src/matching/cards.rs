@@ -52,6 +52,8 @@ pub(crate) enum Says {
 
 /// Counters this far apart are taken for one that went back.
 const HALF: u16 = 0x8000;
+/// A reader's clock may be so wrong; a tap this near to an offer is not surely on either side of it.
+const CLOCKS_SECONDS: i64 = 600;
 
 /// What a card's story says; `loads` by time, `taps` by time.
 pub(crate) fn signs(loads: &[LoadPoint], taps: &[TapPoint]) -> Vec<CardSign> {
@@ -80,8 +82,10 @@ fn offer(index: usize, load: &LoadPoint, next: &LoadPoint, taps: &[TapPoint]) ->
     if moved >= HALF {
         return None;
     }
-    let spent: i64 = taps.iter().filter(|t| t.at > load.at && t.at <= next.at).map(|t| t.amount).sum();
-    // At least so much: a tap that is not here yet has only taken away.
+    let (from, to) =
+        (load.at.plus_seconds(CLOCKS_SECONDS), next.at.plus_seconds(CLOCKS_SECONDS.saturating_neg()));
+    let spent: i64 = taps.iter().filter(|t| t.at > from && t.at < to).map(|t| t.amount).sum();
+    // At least so much: a tap that is not here yet, or not surely between, has only taken away.
     let rose = next.before.saturating_sub(load.before).saturating_add(spent);
     let text = format!(
         "offers under MAC1: counter {} with {} fen at {}, counter {} with {} fen at {}; taps between {spent} fen",
@@ -96,7 +100,8 @@ fn offer(index: usize, load: &LoadPoint, next: &LoadPoint, taps: &[TapPoint]) ->
         (Moved::Posted, 1) if rose > load.amount => more(rose.saturating_sub(load.amount)),
         (Moved::Posted, 1) => None,
         (Moved::Pending, _) => sign(Says::PointsTo),
-        (Moved::Voided, _) if rose == load.amount => more(load.amount),
+        // One load was credited, and it may well be this one; unless more was put on than that.
+        (Moved::Voided, 1) if rose <= load.amount => more(load.amount),
         (Moved::Posted, _) => sign(elsewhere(rose.saturating_sub(load.amount))),
         (Moved::Voided, _) => sign(elsewhere(rose)),
     }

@@ -19,13 +19,15 @@ use crate::phone::NOT_CREDITED;
 use crate::problem::{Code, Problem};
 use crate::store::{
     CaseRow, Event, OrderKind, OrderRow, OrderState, WalletDay, cards_seen, find_match, keep_match,
-    log_before, sights_of, wallet_page, wallet_says,
+    last_match, log_before, sights_of, wallet_page, wallet_says,
 };
 
 /// Lines of the log read at once.
 const LOG_PAGE: usize = 1000;
 /// Orders, or cards, looked at while the store is held.
 const PAGE: usize = 200;
+/// Files of a day are waited for until so long after its end.
+const FILES_BY_SECONDS: i64 = 4 * 3600;
 /// How far back a card's story is read, in days.
 const STORY_DAYS: i32 = 31;
 
@@ -99,6 +101,39 @@ impl Core {
         let result =
             find_match(self.state().store.read(), day)?.ok_or_else(|| Code::DayNotMatched.about(day))?;
         serde_json::from_str(&result).map_err(|error| Code::Internal.about(error))
+    }
+
+    /// Matches the days that are over and not matched yet: once every wallet's file is there, or its time has come.
+    ///
+    /// # Errors
+    /// As [`Core::match_day`]; the rest waits for the next call.
+    pub fn match_due(&self) -> Result<Vec<DayMatch>, Problem> {
+        let now = self.now();
+        let yesterday = now.date().plus_days(-1);
+        let last = last_match(self.state().store.read())?;
+        let last: Option<DayMatch> = last.and_then(|result| serde_json::from_str(&result).ok());
+        let last: Option<Date> = last.and_then(|matched| matched.day.parse().ok());
+        let mut day = last.map_or(yesterday, |last| last.plus_days(1));
+        let mut results = Vec::new();
+        while day <= yesterday {
+            let waits = now.seconds_since(day.plus_days(1).start()) < FILES_BY_SECONDS;
+            if waits && !self.has_files(day)? {
+                break;
+            }
+            results.push(self.match_day(day)?);
+            day = day.plus_days(1);
+        }
+        Ok(results)
+    }
+
+    fn has_files(&self, day: Date) -> Result<bool, Problem> {
+        let state = self.state();
+        for wallet in self.registry().wallets() {
+            if WalletDay::find(state.store.read(), &wallet.id, day)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Matches a day: wallets' files, ledger, cards. Again, it comes to the same.
@@ -456,7 +491,7 @@ fn moved(act: Act) -> Option<Moved> {
 fn of_story(story: &Story, day: Date) -> LedgerSays {
     let last = story.ended.as_ref().unwrap_or(&story.opened);
     let lines = [Some(&story.opened), story.ended.as_ref()];
-    let by_day = lines.into_iter().flatten().rfind(|line| line.fact.day() <= day);
+    let by_day = lines.into_iter().flatten().filter(|line| line.fact.day() <= day).last();
     let leg = |line: &ledger::Line| line.fact.entry().and_then(|e| e.legs.first().map(ledger::Leg::amount));
     LedgerSays {
         amount: leg(&story.opened).unwrap_or_default(),

@@ -110,6 +110,7 @@ fn show(books: &Books) {
     for (reason, count) in &clearing.not_paid {
         outln!("  not paid {count:>7} {reason}");
     }
+    outln!("match: {}", books.matching.words());
     outln!("positions of {} parties, sum {}", books.positions.len(), books.positions_sum_fen);
     outln!("");
     outln!("  paid in    {:>14}", identity.paid_in_fen.to_string());

@@ -128,12 +128,15 @@ pub(crate) fn signing_seed(path: &Path) -> Outcome<[u8; 32]> {
     Ok(seed)
 }
 
-/// Asks the centre now and then how the wallet's open orders stand.
+/// Asks the centre now and then how the wallet's open orders stand, and sends it the files of days that are over.
 pub(crate) fn follow(core: &Core, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         wait(FOLLOW, stop);
         if let Err(problem) = core.refresh_open() {
             tracing::warn!(%problem, "open orders wait for the next question");
+        }
+        if let Err(problem) = core.send_days() {
+            tracing::warn!(%problem, "a daily file waits for the next turn");
         }
     }
 }

@@ -25,6 +25,8 @@ const CENTRE: SocketAddr = local(8080);
 pub(super) const WALLET_ADDRESS: SocketAddr = local(8081);
 const STREET: SocketAddr = local(8082);
 
+/// Between two looks whether a day is to be matched.
+const MATCH: Duration = Duration::from_secs(60);
 /// How long requests that are under way may go on after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -71,12 +73,27 @@ pub(crate) fn run(command: &Serve, registry: Registry) -> Outcome {
     }
     outln!("Ctrl-C ends it.");
     let senders = hooks::Senders::start(&core);
+    runtime.spawn(match_days(Arc::clone(&core)));
     let served = runtime.block_on(serve(doors));
     senders.close();
     if let Some(background) = background {
         background.close();
     }
     served
+}
+
+/// Matches each day soon after its end, for as long as the doors are open.
+async fn match_days(core: Arc<Core>) {
+    let mut turns = tokio::time::interval(MATCH);
+    loop {
+        turns.tick().await;
+        let core = Arc::clone(&core);
+        match tokio::task::spawn_blocking(move || core.match_due()).await {
+            Ok(Ok(days)) => days.iter().for_each(|day| tracing::info!(day = day.day, "{}", day.en)),
+            Ok(Err(problem)) => tracing::warn!(%problem, "the match waits for the next turn"),
+            Err(error) => tracing::error!(%error, "the match ended badly"),
+        }
+    }
 }
 
 /// Threads for doors.
