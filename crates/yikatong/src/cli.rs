@@ -77,6 +77,9 @@ pub(crate) struct Serve {
     /// Where the centre keeps its books.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// The centre's books on a PostgreSQL server, which several centres may share, instead of in DIR.
+    #[arg(long, value_name = "postgres://…", value_parser = postgres_address)]
+    pub(crate) database: Option<String>,
     /// Address of the centre [default: 127.0.0.1:8080].
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
@@ -95,6 +98,16 @@ pub(crate) struct Serve {
     /// Published demo keys, a wallet, and simulated passengers.
     #[arg(long)]
     pub(crate) demo: bool,
+}
+
+/// The address of a database; the rest of it is the server's to judge.
+fn postgres_address(text: &str) -> Result<String, &'static str> {
+    let ours = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+    if ours {
+        Ok(text.to_owned())
+    } else {
+        Err("an address like postgres://user@host:5432/database is expected")
+    }
 }
 
 #[derive(Args, Debug)]

@@ -72,6 +72,11 @@ impl Centre {
         Centre::open(Storage::Folder(folder.to_owned()), seed, registry())
     }
 
+    /// A centre on a server's database. To be opened and dropped outside of an async runtime.
+    pub fn on_postgres(url: &str, seed: u64) -> Centre {
+        Centre::open(Storage::Postgres(url.to_owned()), seed, registry())
+    }
+
     fn open(storage: Storage, seed: u64, registry: Arc<Registry>) -> Centre {
         let clock = Arc::new(Hands(Mutex::new("2014-10-20 07:45:00".parse().unwrap())));
         let config = Config {

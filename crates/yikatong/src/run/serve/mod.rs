@@ -51,7 +51,10 @@ pub(crate) fn run(command: &Serve, registry: Registry) -> Outcome {
         keys: keys.clone(),
         clock: Arc::new(SystemClock),
         entropy: Box::new(SystemEntropy),
-        storage: storage(command.data.as_ref(), "centre"),
+        storage: match &command.database {
+            Some(url) => Storage::Postgres(url.clone()),
+            None => storage(command.data.as_ref(), "centre"),
+        },
         demo: command.demo,
     });
     let core = Arc::new(core.map_err(Failure::input)?);
