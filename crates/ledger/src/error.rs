@@ -30,6 +30,9 @@ pub enum Refusal {
     /// An entry that moves nothing.
     #[error("entry {id} has no legs")]
     NoLegs { id: EntryId },
+    /// A memo that not every store can keep.
+    #[error("entry {id}: its memo holds a zero character")]
+    Memo { id: EntryId },
     /// The settlement day is over.
     #[error("day {day} is closed; the first open day is {open}")]
     DayClosed { day: Date, open: Date },
@@ -105,6 +108,7 @@ impl Refusal {
             Refusal::AlreadyPosted { .. } => "already-posted",
             Refusal::AlreadyVoided { .. } => "already-voided",
             Refusal::NoLegs { .. } => "no-legs",
+            Refusal::Memo { .. } => "bad-memo",
             Refusal::DayClosed { .. } => "day-closed",
             Refusal::DayAhead { .. } => "day-ahead",
             Refusal::BelowZero { .. } => "below-zero",

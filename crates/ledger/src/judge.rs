@@ -50,6 +50,9 @@ impl Known {
         if let Some(closed) = self.closed.filter(|closed| fact.day() <= *closed) {
             return Err(Refusal::DayClosed { day: fact.day(), open: closed.plus_days(1) });
         }
+        if let Some(entry) = fact.entry().filter(|entry| entry.memo.contains('\0')) {
+            return Err(Refusal::Memo { id: entry.id.clone() });
+        }
         match fact {
             Fact::Recorded(entry) | Fact::Pended(entry) if entry.legs.is_empty() => {
                 Err(Refusal::NoLegs { id: entry.id.clone() })

@@ -7,7 +7,7 @@
 //!
 //! It is kept by SQLite ([`SqliteLedger`]) or by PostgreSQL ([`PostgresLedger`]), the same log with the same hashes. Several
 //! processes may write to either at once. Facts that must stand or fall together go through [`Ledger::commit_linked`].
-//! [`Rules`] bound how far into debit an account may go.
+//! [`SharedLedger`] lends one ledger to many threads and commits together what waits. [`Rules`] bound how far into debit an account may go.
 //!
 //! Invariant: the same id and content, however often it is handed in, moves money once and always gets the same
 //! [`Outcome`]; the same id with another content is refused with the stored digest.
@@ -66,6 +66,7 @@ mod judge;
 mod ledger;
 mod name;
 mod postgres;
+mod shared;
 mod sqlite;
 
 pub use balance::{Balance, Rules};
@@ -77,4 +78,5 @@ pub use judge::Outcome;
 pub use ledger::{Ledger, Story};
 pub use name::{AccountName, EntryId, EntryKind, Malformed};
 pub use postgres::PostgresLedger;
+pub use shared::SharedLedger;
 pub use sqlite::SqliteLedger;

@@ -23,6 +23,11 @@ impl Temporary {
         new
     }
 
+    /// What another process would hold.
+    pub(crate) fn other(&self) -> SqliteLedger {
+        SqliteLedger::open(self.folder.path().join("ledger.db")).unwrap()
+    }
+
     pub(crate) fn reopen(&mut self) {
         self.ledger = None;
         self.ledger = Some(SqliteLedger::open(self.folder.path().join("ledger.db")).unwrap());

@@ -8,6 +8,7 @@ mod files;
 mod model;
 mod postgres;
 mod random;
+mod shared;
 mod suite;
 
 mod on_sqlite {

@@ -141,6 +141,9 @@ impl Slow {
         if let Some(entry) = fact.entry().filter(|entry| opens && entry.legs.is_empty()) {
             return Err(Refusal::NoLegs { id: entry.id.clone() });
         }
+        if let Some(entry) = fact.entry().filter(|entry| entry.memo.contains('\0')) {
+            return Err(Refusal::Memo { id: entry.id.clone() });
+        }
         let before = sums(&self.log);
         let head = self.head();
         let position = head.position + 1;

@@ -23,6 +23,11 @@ impl Database {
         Some(Database { ledger: PostgresLedger::open(&url).unwrap(), url })
     }
 
+    /// What another process would hold.
+    pub(crate) fn other(&self) -> PostgresLedger {
+        PostgresLedger::open(&self.url).unwrap()
+    }
+
     pub(crate) fn reopen(&mut self) {
         self.ledger = PostgresLedger::open(&self.url).unwrap();
     }

@@ -18,7 +18,7 @@ macro_rules! ledger_suite {
             an_id_opens_once_in_one_way,
             what_is_posted_cannot_be_voided_nor_the_reverse,
             what_was_never_pended_cannot_be_posted_or_voided,
-            an_entry_without_legs_is_refused,
+            an_entry_without_legs_or_with_a_bad_memo_is_refused,
             a_closed_day_takes_no_entry_and_says_which_is_open,
             a_repetition_is_answered_after_its_day_is_closed,
             a_day_that_has_not_begun_cannot_be_closed,
@@ -214,10 +214,12 @@ pub(crate) fn what_was_never_pended_cannot_be_posted_or_voided<L: Ledger>(make: 
     assert_eq!(code(&ledger.void(refund("a", 7))), "not-pended");
 }
 
-pub(crate) fn an_entry_without_legs_is_refused<L: Ledger>(make: impl Fn() -> L) {
+pub(crate) fn an_entry_without_legs_or_with_a_bad_memo_is_refused<L: Ledger>(make: impl Fn() -> L) {
     let mut ledger = make();
     assert_eq!(code(&ledger.record(entry("a", &[]))), "no-legs");
     assert_eq!(code(&ledger.pend(entry("a", &[]))), "no-legs");
+    let memo = Entry { memo: "a\0b".to_owned(), ..load("a", 1) };
+    assert_eq!(code(&ledger.record(memo)), "bad-memo");
     assert_eq!(code(&ledger.record(load("a", 1))), "taken", "a refused id is still free");
 }
 
