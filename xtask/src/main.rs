@@ -14,6 +14,7 @@ cargo xtask test [--install]   format, lints, all tests, docs, licences; install
 cargo xtask setup              installs the optional tools that the tests use
 cargo xtask bench              measures a release build: a network day, a start, an idle centre
 cargo xtask examples           runs the examples in Python and TypeScript against a demo network
+cargo xtask bench money [--json]   durable loads and bulk entries a second, on SQLite and PostgreSQL
 cargo xtask tidy               checks the map, the sizes and the headers alone
 
 Exit codes: 0 all well, 1 something is wrong, 2 bad use.";
@@ -26,6 +27,8 @@ fn main() -> ExitCode {
         ["test", "--install"] => steps::test(true),
         ["setup"] => steps::setup(),
         ["bench"] => bench::bench(),
+        ["bench", "money"] => bench::money(false),
+        ["bench", "money", "--json"] => bench::money(true),
         ["examples"] => examples::alone(),
         ["tidy"] => steps::tidy(),
         ["help" | "--help" | "-h"] | [] => {

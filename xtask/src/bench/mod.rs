@@ -1,11 +1,15 @@
 //! `cargo xtask bench`: what a newcomer waits for, each figure beside something they know.
 
+mod money;
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::steps::root;
+
+pub(crate) use money::money;
 
 const TAPS: u32 = 20_000;
 /// The simulated day is open from 6 to 22.
