@@ -119,11 +119,65 @@ async fn a_body_has_its_limit_and_its_shape() {
     let centre = Centre::in_memory();
     let (status, answer) = centre.send("POST", "/v1/cards", "alipay", vec![b' '; 256 * 1024 + 1]).await;
     assert_eq!((status, answer["code"].as_str()), (413, Some("body-too-large")));
-    let bomb = "[".repeat(200_000);
-    for body in ["", "{", "[]", r#"{"id":1}"#, r#"{"id":"1","unknown":true}"#, &bomb] {
+    let (deep, digits) = ("[".repeat(200_000), "9".repeat(200_000));
+    let (long, number) = (format!("{{\"id\":\"{digits}\"}}"), format!("{{\"id\":{digits}}}"));
+    for (body, expected) in [
+        ("", "body-malformed"),
+        ("{", "body-malformed"),
+        ("[]", "body-malformed"),
+        (r#"{"id":1}"#, "body-malformed"),
+        (r#"{"id":1e999}"#, "body-malformed"),
+        (r#"{"id":"1","unknown":true}"#, "body-malformed"),
+        ("\u{0}", "body-malformed"),
+        (r#"{"id":"1","id":"2"}"#, "json-member-twice"),
+        (r#"{"id":"1","\u0069d":"2"}"#, "body-malformed"),
+        (&deep, "json-too-deep"),
+        (&long, "json-string-too-long"),
+        (&number, "json-number-too-long"),
+    ] {
         let (status, answer) = centre.send("POST", "/v1/cards", "alipay", body.to_owned()).await;
-        assert_eq!((status, answer["code"].as_str()), (400, Some("body-malformed")), "{:.20}", body);
+        assert_eq!((status, answer["code"].as_str()), (400, Some(expected)), "{:.20}", body);
     }
+}
+
+#[tokio::test]
+async fn a_bad_order_has_its_own_code_and_moves_nothing() {
+    let centre = Centre::in_memory();
+    let order = |id: &str, amount: &str, paid: &str| {
+        format!(
+            r#"{{"id":"{id}","kind":"load","plastic":true,"amount_fen":{amount},"paid":{{"amount_fen":{paid},"reference":"p"}}}}"#
+        )
+    };
+    let (status, first) = centre.send("POST", "/v1/orders", "alipay", order("1", "5000", "5000")).await;
+    assert_eq!((status, first["state"].as_str()), (200, Some("created")));
+    for (body, status, code) in [
+        (order("1", "5001", "5001"), 409, "id-taken"),
+        (order("../1", "5000", "5000"), 422, "id-malformed"),
+        (order("2", "0", "0"), 422, "amount-not-positive"),
+        (order("2", "-1", "-1"), 422, "amount-not-positive"),
+        (order("2", "50001", "50001"), 422, "amount-over-limit"),
+        (order("2", "9223372036854775808", "5000"), 422, "amount-over-limit"),
+        (order("2", "18446744073709551615", "5000"), 422, "amount-over-limit"),
+        (order("2", "50.5", "50.5"), 422, "amount-not-whole-fen"),
+        (order("2", "1e2", "100"), 422, "amount-not-whole-fen"),
+        (order("2", "5000", "4999"), 422, "paid-differs"),
+        (order("2", "\"5000\"", "5000"), 400, "body-malformed"),
+        (order("2", "5000", "null"), 400, "body-malformed"),
+        (order("2", "NaN", "5000"), 400, "body-malformed"),
+        (order("2", "5000", "5000").replace("load", "steal"), 400, "body-malformed"),
+        (order("2", "5000", "5000").replace("\"plastic\":true", "\"card\":\"none\""), 404, "unknown-card"),
+    ] {
+        let (actual, answer) = centre.send("POST", "/v1/orders", "alipay", body.clone()).await;
+        assert_eq!((actual, answer["code"].as_str()), (status, Some(code)), "{body}");
+        assert!(
+            !answer["title"].as_str().unwrap().is_empty()
+                && !answer["detail_zh"].as_str().unwrap().is_empty()
+        );
+        assert_eq!(answer["stored_digest"].is_string(), code == "id-taken");
+    }
+    let orders = centre.ok("GET", "/v1/orders", "alipay", Value::Null).await;
+    assert_eq!(orders["orders"].as_array().unwrap().len(), 1);
+    assert!(centre.core.balances().unwrap().is_empty(), "no account has moved");
 }
 
 #[tokio::test]

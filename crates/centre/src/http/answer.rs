@@ -61,7 +61,7 @@ pub(super) struct Refusal {
 }
 
 impl ProblemDetails {
-    fn new(problem: &Problem, texts: &Texts) -> Self {
+    pub(super) fn new(problem: &Problem, texts: &Texts) -> Self {
         let (title, detail) = texts.problem(problem);
         ProblemDetails {
             kind: format!("urn:yikatong:problem:{}", problem.code),
@@ -161,5 +161,6 @@ pub(super) async fn method_not_allowed(request: Request) -> Problem {
 
 /// The body of a request as a `T`.
 pub(super) fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    super::json::check(body)?;
     serde_json::from_slice(body).map_err(|error| Problem::new(Code::BodyMalformed, error))
 }

@@ -6,15 +6,19 @@
 mod algorithm;
 mod answer;
 mod hooks;
+mod json;
 mod matching;
 mod operator;
 mod pages;
 mod phone;
 mod signature;
 mod signed;
+mod socket;
 mod wallet;
+mod whole;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
@@ -25,15 +29,22 @@ use utoipa_axum::routes;
 pub(crate) use signature::WINDOW_SECONDS;
 pub use signature::{SignedHeaders, Target, content_digest, demo_signing_key, sign};
 
+pub use socket::{Limits, Socket};
+
 use signed::Door;
+use whole::BodyLimit;
 
 use crate::core::Core;
 use crate::problem::{Code, Problem};
 
 /// The most bytes of a body, but for record files.
 const BODY_MAX: usize = 256 * 1024;
+/// Time for a body, but for record files.
+const BODY_TIME: Duration = Duration::from_secs(20);
 /// The most bytes of a record file.
 const FILE_MAX: usize = 64 * 1024 * 1024;
+/// Time for a record file.
+const FILE_TIME: Duration = Duration::from_secs(100);
 
 #[derive(OpenApi)]
 #[openapi(
@@ -57,7 +68,12 @@ struct Api;
 
 /// The centre's router.
 pub fn router(core: Arc<Core>) -> axum::Router {
-    let (router, api) = described(&core).split_for_parts();
+    router_in(core, BODY_TIME)
+}
+
+/// The centre's router, with this time for a body that is no record file.
+pub fn router_in(core: Arc<Core>, body_time: Duration) -> axum::Router {
+    let (router, api) = described(&core, body_time).split_for_parts();
     router
         .merge(pages::router(api))
         .fallback(answer::unknown_path)
@@ -76,15 +92,17 @@ pub async fn serve(
     listener: tokio::net::TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(core)).with_graceful_shutdown(stop).await
+    let socket = Socket::new(Limits::default()).map_err(std::io::Error::other)?;
+    socket.serve(listener, router(core), stop).await
 }
 
-fn described(core: &Arc<Core>) -> OpenApiRouter<Arc<Core>> {
-    let signed = |router: OpenApiRouter<Arc<Core>>, body_max: usize| {
-        let door = Door { core: Arc::clone(core), body_max };
+fn described(core: &Arc<Core>, time: Duration) -> OpenApiRouter<Arc<Core>> {
+    let usual = BodyLimit { bytes: BODY_MAX, time };
+    let signed = |router: OpenApiRouter<Arc<Core>>, body: BodyLimit| {
+        let door = Door { core: Arc::clone(core), body };
         router
             .route_layer(middleware::from_fn_with_state(door, signed::authenticate))
-            .layer(DefaultBodyLimit::max(body_max))
+            .layer(DefaultBodyLimit::max(body.bytes))
     };
     let small = OpenApiRouter::new()
         .routes(routes!(wallet::list_cities))
@@ -115,10 +133,11 @@ fn described(core: &Arc<Core>) -> OpenApiRouter<Arc<Core>> {
     let phones = OpenApiRouter::new()
         .routes(routes!(phone::handshake))
         .routes(routes!(phone::remote_management))
+        .route_layer(middleware::from_fn_with_state(usual, whole::first_the_body))
         .layer(DefaultBodyLimit::max(BODY_MAX));
     OpenApiRouter::with_openapi(Api::openapi())
-        .merge(signed(small, BODY_MAX))
-        .merge(signed(files, FILE_MAX))
+        .merge(signed(small, usual))
+        .merge(signed(files, BodyLimit { bytes: FILE_MAX, time: FILE_TIME }))
         .merge(phones)
 }
 

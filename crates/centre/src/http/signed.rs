@@ -5,23 +5,23 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request, State};
+use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use model::WalletId;
 
-use super::answer::unread;
 use super::blocking;
 use super::signature::{Claim, Target, check_body};
+use super::whole::{BodyLimit, whole};
 use crate::core::{Caller, Core};
 use crate::problem::{Code, Problem};
 
-/// A signed part of the house: the centre, and the most bytes that a body may have there.
+/// A signed part of the house: the centre, and what a body may cost there.
 #[derive(Clone)]
 pub(super) struct Door {
     pub(super) core: Arc<Core>,
-    pub(super) body_max: usize,
+    pub(super) body: BodyLimit,
 }
 
 /// A verified request: who sent it, and the digest of its body.
@@ -42,7 +42,7 @@ impl Signed {
 }
 
 pub(super) async fn authenticate(
-    State(Door { core, body_max }): State<Door>,
+    State(Door { core, body: limit }): State<Door>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
@@ -53,7 +53,7 @@ pub(super) async fn authenticate(
     claim.verify(&key, core.now().unix_seconds())?;
     // The signature is good: only now is the body read.
     let limited = Request::from_parts(parts.clone(), body);
-    let body = Bytes::from_request(limited, &()).await.map_err(|rejection| unread(&rejection, body_max))?;
+    let body = whole(limited, limit).await?;
     let digest = check_body(&parts.headers, &body)?;
     if !body.is_empty() && !claim.covers_digest() {
         return Err(Code::DigestMissing.about("Signature-Input"));

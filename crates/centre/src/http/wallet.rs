@@ -279,7 +279,11 @@ fn whole(core: &Core, row: OrderRow) -> Result<Order, Problem> {
 
 /// A whole number of fen, of any sign; whether it may be is the core's business.
 fn whole_fen(number: &serde_json::Number) -> Result<i64, Problem> {
-    number.as_i64().ok_or_else(|| Code::AmountNotWholeFen.about(number))
+    match number.as_i64() {
+        Some(fen) => Ok(fen),
+        None if number.is_u64() => Err(Code::AmountOverLimit.about(i64::MAX)),
+        None => Err(Code::AmountNotWholeFen.about(number)),
+    }
 }
 
 /// The cities that issue cards.

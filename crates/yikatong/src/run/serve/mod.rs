@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use centre::http::{Limits, Socket};
 use centre::{Config, Core, Storage};
 use keys::SoftwareKeys;
 use model::registry::Registry;
@@ -139,7 +140,8 @@ pub(super) async fn serve(doors: Vec<(Door, Router)>) -> Outcome {
     let mut open = Vec::new();
     for (door, router) in doors {
         open.push(tokio::spawn(async move {
-            axum::serve(door.listener, router).with_graceful_shutdown(interrupted()).await
+            let socket = Socket::new(Limits::default()).map_err(std::io::Error::other)?;
+            socket.serve(door.listener, router, interrupted()).await
         }));
     }
     let all = async {

@@ -1,0 +1,188 @@
+//! The socket under the door (接入端口): every client has its time, and there are so many clients and no more.
+//!
+//! Standard: RFC 9112; 408 and 503 by RFC 9110.
+//! Invariant: a client that is slow, silent or one of too many costs a bounded time and a bounded memory, and moves
+//! nothing: a request is acted on only when it is whole.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::answer::ProblemDetails;
+use crate::problem::{Code, Problem};
+use crate::texts::Texts;
+
+/// What a client may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Time for the head of a request, and for the wait for the next one on the same connection: longer than the
+    /// 15 s that common clients keep an unused connection for.
+    pub head: Duration,
+    /// Connections at once.
+    pub connections: usize,
+    /// The most bytes of a head.
+    pub head_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { head: Duration::from_secs(20), connections: 1024, head_bytes: 32 * 1024 }
+    }
+}
+
+/// One door on one socket.
+pub struct Socket {
+    limits: Limits,
+    free: Arc<Semaphore>,
+    too_slow: Arc<[u8]>,
+    too_many: Arc<[u8]>,
+}
+
+/// What a connection is carried by.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for T {}
+
+impl Socket {
+    /// A socket with these limits.
+    ///
+    /// # Errors
+    /// The words compiled in are not whole.
+    pub fn new(limits: Limits) -> Result<Self, toml::de::Error> {
+        let texts = Texts::embedded()?;
+        let slow = Problem::new(Code::HeadTooSlow, limits.head.as_secs());
+        let many = Problem::new(Code::TooManyConnections, limits.connections);
+        Ok(Socket {
+            limits,
+            free: Arc::new(Semaphore::new(limits.connections)),
+            too_slow: written(&slow, &texts).into(),
+            too_many: written(&many, &texts).into(),
+        })
+    }
+
+    /// Answers on `listener` by `router` until `stop` is done, and then what is under way.
+    ///
+    /// # Errors
+    /// The socket's own.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        router: Router,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let (closing, closed) = watch::channel(false);
+        let mut open = JoinSet::new();
+        tokio::pin!(stop);
+        loop {
+            let stream = tokio::select! {
+                () = &mut stop => break,
+                Some(_) = open.join_next(), if !open.is_empty() => continue,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        // Out of file descriptors, or the client is gone: neither ends the door.
+                        tracing::warn!(%error, "a connection was not taken");
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                        continue;
+                    }
+                },
+            };
+            let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() else {
+                refuse(&stream, &self.too_many);
+                continue;
+            };
+            let connection = Connection {
+                limits: self.limits,
+                too_slow: Arc::clone(&self.too_slow),
+                router: router.clone(),
+                closed: closed.clone(),
+                _permit: permit,
+            };
+            open.spawn(async move {
+                // Small answers leave at once; a socket that cannot do so still works.
+                let _ = stream.set_nodelay(true);
+                connection.carry(stream).await;
+            });
+        }
+        drop(listener);
+        // The receivers that are left are those of open connections.
+        let _ = closing.send(true);
+        while open.join_next().await.is_some() {}
+        Ok(())
+    }
+}
+
+struct Connection {
+    limits: Limits,
+    too_slow: Arc<[u8]>,
+    router: Router,
+    closed: watch::Receiver<bool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    async fn carry(self, stream: impl Stream) {
+        let served = Arc::new(AtomicBool::new(false));
+        let inner = TowerToHyperService::new(self.router);
+        let service = service_fn(|request: Request<Incoming>| {
+            served.store(true, Ordering::Relaxed);
+            inner.call(request.map(Body::new))
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(self.limits.head)
+            .max_buf_size(self.limits.head_bytes);
+        let mut connection = http.serve_connection(TokioIo::new(stream), service);
+        let mut closed = self.closed;
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            () = async { drop(closed.wait_for(|closed| *closed).await) } => {
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
+                (&mut connection).await
+            }
+        };
+        // A client whose first head does not come is told so; one that is idle after an answer might take the
+        // words for its next answer.
+        if ended.is_err_and(|error| error.is_timeout()) && !served.load(Ordering::Relaxed) {
+            let mut stream = connection.into_parts().io.into_inner();
+            let say = async {
+                stream.write_all(&self.too_slow).await?;
+                stream.shutdown().await
+            };
+            // It may be gone, or not read: then nobody is told.
+            let _ = timeout(Duration::from_secs(1), say).await;
+        }
+    }
+}
+
+/// Says no without waiting: the words fit into the socket's buffer.
+fn refuse(stream: &TcpStream, words: &[u8]) {
+    if stream.try_write(words).is_err() {
+        tracing::debug!("a client too many left before it was told");
+    }
+}
+
+/// A problem as a whole HTTP answer, for those whom no handler will hear.
+fn written(problem: &Problem, texts: &Texts) -> Vec<u8> {
+    let body = serde_json::to_string(&ProblemDetails::new(problem, texts)).unwrap_or_default();
+    let status = StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
+         Cache-Control: no-store\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
