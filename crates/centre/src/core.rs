@@ -6,11 +6,12 @@
 //! process goes on from its folder.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keys::{KeyService, Roots};
-use ledger::{Ledger, LedgerError, Refusal, Rules, SqliteLedger};
+use ledger::{Ledger, LedgerError, PostgresLedger, Refusal, Rules, SqliteLedger};
 use model::registry::{NoKey, PublicKey, Registry};
 use model::{CardTime, CityCode, Clock, Date, Entropy, WalletId};
 
@@ -47,6 +48,8 @@ pub enum Storage {
     Memory,
     /// In `centre.db` and `ledger.db` of a folder, made if it is not there.
     Folder(PathBuf),
+    /// In a database of a PostgreSQL server, by its `postgres://` address. Several centres may share it.
+    Postgres(String),
 }
 
 /// Why a centre does not open.
@@ -64,7 +67,7 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// The store cannot be opened.
-    #[error("centre.db in {place}: {source}")]
+    #[error("the store in {place}: {source}")]
     Store {
         /// Where.
         place: String,
@@ -109,6 +112,9 @@ pub(crate) struct State {
     pub(crate) sessions: Sessions,
 }
 
+/// All that changes, ours for one request.
+pub(crate) struct Turn<'a>(MutexGuard<'a, State>);
+
 impl Core {
     /// Opens a centre, new or where it left off.
     ///
@@ -120,19 +126,22 @@ impl Core {
             return Err(OpenError::DemoKeys);
         }
         let texts = Texts::embedded()?;
-        let (store, ledger) = match &storage {
-            Storage::Memory => (Store::in_memory(), SqliteLedger::in_memory()?),
+        // A city's float may be spent below what came in through us: its cards are also loaded at its own counters.
+        let rules = Rules::none().never_below_zero("doubt");
+        let (store, ledger): (_, Box<dyn Ledger>) = match &storage {
+            Storage::Memory => (Store::in_memory(), Box::new(SqliteLedger::in_memory()?.with_rules(rules))),
             Storage::Folder(folder) => {
                 std::fs::create_dir_all(folder)
                     .map_err(|source| OpenError::Folder { folder: folder.clone(), source })?;
                 let ledger = SqliteLedger::open(folder.join("ledger.db"))?;
-                (Store::in_file(&folder.join("centre.db")), ledger)
+                (Store::in_file(&folder.join("centre.db")), Box::new(ledger.with_rules(rules)))
+            }
+            Storage::Postgres(url) => {
+                (Store::on_postgres(url), Box::new(PostgresLedger::open(url)?.with_rules(rules)))
             }
         };
         let store = store.map_err(|source| OpenError::Store { place: storage.to_string(), source })?;
-        // A city's float may be spent below what came in through us: its cards are also loaded at its own counters.
-        let ledger = ledger.with_rules(Rules::none().never_below_zero("doubt"));
-        let state = State { store, ledger: Box::new(ledger), entropy, sessions: Sessions::default() };
+        let state = State { store, ledger, entropy, sessions: Sessions::default() };
         let hooks = HookPolicy::of(demo);
         let core = Core { registry, keys, clock, texts, demo, hooks, state: Mutex::new(state) };
         if let Err(problem) = core.finish_refusals() {
@@ -173,9 +182,12 @@ impl Core {
         &self.texts
     }
 
-    /// One request at a time. A panic inside one left its transaction undone, so the next may go on.
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// One request at a time, of all centres that share a database. A panic inside one left its transaction undone,
+    /// so the next may go on.
+    pub(crate) fn state(&self) -> Turn<'_> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.store.read().enter();
+        Turn(state)
     }
 
     /// Who signs as `keyid`, and the public key to verify with: the registered one, or the published one in a demo.
@@ -223,6 +235,25 @@ fn are_published(keys: &dyn KeyService) -> bool {
     keys.check_values().iter().any(|value| published.contains(value))
 }
 
+impl Deref for Turn<'_> {
+    type Target = State;
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+impl DerefMut for Turn<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.0
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.store.read().leave();
+    }
+}
+
 impl State {
     /// The clearing day that a change made now counts for: today, or the day after the last one closed.
     pub(crate) fn open_day(&self, now: CardTime) -> Result<Date, Problem> {
@@ -259,6 +290,8 @@ impl fmt::Display for Storage {
         match self {
             Storage::Memory => f.write_str("memory"),
             Storage::Folder(folder) => folder.display().fmt(f),
+            // Its address may hold a password.
+            Storage::Postgres(_) => f.write_str("PostgreSQL"),
         }
     }
 }

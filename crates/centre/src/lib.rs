@@ -37,4 +37,4 @@ pub use planted::Planted;
 pub use problem::{Code, Problem};
 
 pub use settlement::{Closing, Statement, StatementLine};
-pub use store::StoreError;
+pub use store::{DbError, StoreError};

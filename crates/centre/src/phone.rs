@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 
 use model::{CardNumber, PurseFen, Tac};
-use rusqlite::Connection;
+
 use tsm::seram::{AgentReport, HandshakeRequest, HandshakeResponse, Orders, SecureElement};
 use tsm::{Env, Next, Report, Reservation};
 
@@ -18,7 +18,7 @@ use crate::money::OrderMoney;
 use crate::plans::{Planned, plan, unsettled};
 use crate::problem::{Code, Problem};
 use crate::store::{
-    CardRow, CardState, Event, OrderKind, OrderRow, OrderState, StepName, StepRow, StepState,
+    CardRow, CardState, Db, Event, OrderKind, OrderRow, OrderState, StepName, StepRow, StepState,
 };
 
 /// Why an order is refused whose load a later contact with the card disproved.
@@ -406,7 +406,7 @@ impl Core {
 fn save(
     state: &mut State,
     order: &OrderRow,
-    more: impl FnOnce(&Connection) -> Result<(), Problem>,
+    more: impl FnOnce(&Db) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
     state.store.write(|db| {
         if !order.update(db)? {

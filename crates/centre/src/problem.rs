@@ -151,8 +151,8 @@ impl std::error::Error for Problem {}
 
 /// The store could not be read or written: a full disk, a lost file. The word for the client is the same; the
 /// reason goes to the log.
-impl From<rusqlite::Error> for Problem {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<crate::store::DbError> for Problem {
+    fn from(error: crate::store::DbError) -> Self {
         tracing::error!(%error, "the store failed");
         Problem::new(Code::StoreFailed, "centre.db")
     }

@@ -4,12 +4,11 @@
 //! the stored one. No wallet has a field or a path of its own, and none sees another's cards or orders.
 
 use model::{Fen, PurseFen, WalletId, registry};
-use rusqlite::Connection;
 
 use crate::core::{Core, State};
 use crate::problem::{Code, Problem};
 use crate::store::{
-    CardRow, CardState, Event, HistoryTap, OrderKind, OrderRow, OrderState, StepName, StepRow, StepState,
+    CardRow, CardState, Db, Event, HistoryTap, OrderKind, OrderRow, OrderState, StepName, StepRow, StepState,
 };
 
 /// Orders in one page of a list.
@@ -231,15 +230,15 @@ fn same(stored: [u8; 32], given: [u8; 32], id: &str) -> Result<(), Problem> {
     if stored == given { Ok(()) } else { Err(Problem::taken(Code::IdTaken, id, stored)) }
 }
 
-fn find_card(db: &Connection, wallet: &WalletId, id: &str) -> Result<CardRow, Problem> {
+fn find_card(db: &Db, wallet: &WalletId, id: &str) -> Result<CardRow, Problem> {
     CardRow::find(db, wallet, id)?.ok_or_else(|| Code::UnknownCard.about(id))
 }
 
-pub(crate) fn find_order(db: &Connection, wallet: &WalletId, id: &str) -> Result<OrderRow, Problem> {
+pub(crate) fn find_order(db: &Db, wallet: &WalletId, id: &str) -> Result<OrderRow, Problem> {
     OrderRow::find(db, wallet, id)?.ok_or_else(|| Code::UnknownOrder.about(id))
 }
 
-fn check_card_state(db: &Connection, card: &CardRow, kind: OrderKind) -> Result<(), Problem> {
+fn check_card_state(db: &Db, card: &CardRow, kind: OrderKind) -> Result<(), Problem> {
     match (card.state, kind) {
         (CardState::Deleted, _) => Err(Code::CardDeleted.about(&card.id)),
         (CardState::Issued, OrderKind::Issue) => Err(Code::CardAlreadyIssued.about(&card.id)),

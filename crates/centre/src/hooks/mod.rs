@@ -21,7 +21,7 @@ pub use sender::{Answered, Attempt};
 use crate::core::Core;
 use crate::problem::{Code, Problem};
 use crate::store::{
-    AttemptRow, DeliveryRow, DeliveryState, HookRow, HookState, Told, events_after, is_unnumbered,
+    AttemptRow, Db, DeliveryRow, DeliveryState, HookRow, HookState, Told, events_after, is_unnumbered,
     last_event, number_events,
 };
 use crate::wallet::check_id;
@@ -193,11 +193,11 @@ fn page<T>(mut rows: Vec<T>) -> Page<T> {
     Page { rows, more }
 }
 
-fn find(db: &rusqlite::Connection, wallet: &WalletId, id: &str) -> Result<HookRow, Problem> {
+fn find(db: &Db, wallet: &WalletId, id: &str) -> Result<HookRow, Problem> {
     HookRow::find(db, wallet, id)?.ok_or_else(|| Code::UnknownWebhook.about(id))
 }
 
-fn shown(db: &rusqlite::Connection, row: HookRow, secret: Option<String>) -> Result<Hook, Problem> {
+fn shown(db: &Db, row: HookRow, secret: Option<String>) -> Result<Hook, Problem> {
     let waiting = row.count(db, DeliveryState::Waiting)?;
     let given_up = row.count(db, DeliveryState::GivenUp)?;
     Ok(Hook { row, waiting, given_up, secret })

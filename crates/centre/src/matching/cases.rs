@@ -4,13 +4,12 @@
 //! match of an earlier day changes nothing that a later one settled.
 
 use model::{CardTime, Date, WalletId};
-use rusqlite::Connection;
 
 use super::compare::{Finding, Moved, Sides};
 use super::kind::Kind;
 use crate::core::{Caller, Core};
 use crate::problem::{Code, Problem};
-use crate::store::{CaseRow, Event, OrderRow, OrderState, words};
+use crate::store::{CaseRow, Db, Event, OrderRow, OrderState, words};
 
 /// Cases in one page of a list.
 const PAGE: u32 = 100;
@@ -30,7 +29,7 @@ words! {
 }
 
 /// Writes a finding down: a new case, or what changed of its old one. Whether it counts for `day`.
-pub(super) fn keep(db: &Connection, day: Date, now: CardTime, finding: &Finding) -> Result<bool, Problem> {
+pub(super) fn keep(db: &Db, day: Date, now: CardTime, finding: &Finding) -> Result<bool, Problem> {
     let known = CaseRow::of_order(db, &finding.wallet, &finding.order)?
         .into_iter()
         .find(|case| case.kind == finding.kind && (case.kind != Kind::FileMissing || case.day == day));
@@ -68,7 +67,7 @@ pub(super) fn keep(db: &Connection, day: Date, now: CardTime, finding: &Finding)
 
 /// Settles a case whose difference is no more.
 pub(super) fn agreed(
-    db: &Connection,
+    db: &Db,
     day: Date,
     now: CardTime,
     mut case: CaseRow,

@@ -491,7 +491,7 @@ fn moved(act: Act) -> Option<Moved> {
 fn of_story(story: &Story, day: Date) -> LedgerSays {
     let last = story.ended.as_ref().unwrap_or(&story.opened);
     let lines = [Some(&story.opened), story.ended.as_ref()];
-    let by_day = lines.into_iter().flatten().filter(|line| line.fact.day() <= day).last();
+    let by_day = lines.into_iter().flatten().rfind(|line| line.fact.day() <= day);
     let leg = |line: &ledger::Line| line.fact.entry().and_then(|e| e.legs.first().map(ledger::Leg::amount));
     LedgerSays {
         amount: leg(&story.opened).unwrap_or_default(),

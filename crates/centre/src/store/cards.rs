@@ -1,7 +1,7 @@
 //! Cards that wallets had made (通卡), from planned to deleted.
 
+use super::db::{Db, DbResult, Row, params};
 use model::{CardNumber, CardTime, CityCode, PurseFen, WalletId};
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::outbox::tell_card;
 use super::{parsed, parsed_if_any, words};
@@ -39,7 +39,7 @@ pub(crate) struct CardRow {
 const LAST_NUMBER: u64 = 999_999_999_999;
 
 impl CardRow {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    fn read(row: &Row<'_>) -> DbResult<Self> {
         Ok(CardRow {
             wallet: parsed(row, "wallet")?,
             id: row.get("id")?,
@@ -50,84 +50,83 @@ impl CardRow {
             se_id: row.get("se_id")?,
             number: parsed(row, "number")?,
             state: parsed(row, "state")?,
-            balance: row.get::<_, Option<u32>>("balance_fen")?.and_then(|fen| PurseFen::try_from(fen).ok()),
+            balance: row.get::<Option<u32>>("balance_fen")?.and_then(|fen| PurseFen::try_from(fen).ok()),
             seen_at: parsed_if_any(row, "seen_at")?,
         })
     }
 
-    pub(crate) fn find(db: &Connection, wallet: &WalletId, id: &str) -> rusqlite::Result<Option<Self>> {
-        db.prepare_cached("SELECT * FROM cards WHERE wallet = ?1 AND id = ?2")?
-            .query_row(params![wallet.as_str(), id], CardRow::read)
-            .optional()
+    pub(crate) fn find(db: &Db, wallet: &WalletId, id: &str) -> DbResult<Option<Self>> {
+        db.one(
+            "SELECT * FROM cards WHERE wallet = $1 AND id = $2",
+            params![wallet.as_str(), id],
+            CardRow::read,
+        )
     }
 
     /// The cards of one element that are, or may be, on it.
-    pub(crate) fn on_element(db: &Connection, se_id: &str) -> rusqlite::Result<Vec<Self>> {
-        db.prepare_cached("SELECT * FROM cards WHERE se_id = ?1 AND state = 'issued' ORDER BY number")?
-            .query_map(params![se_id], CardRow::read)?
-            .collect()
+    pub(crate) fn on_element(db: &Db, se_id: &str) -> DbResult<Vec<Self>> {
+        db.all(
+            "SELECT * FROM cards WHERE se_id = $1 AND state = 'issued' ORDER BY number",
+            params![se_id],
+            CardRow::read,
+        )
     }
 
-    pub(crate) fn insert(&self, db: &Connection) -> rusqlite::Result<()> {
-        db.prepare_cached(
-            "INSERT INTO cards (wallet, id, digest, user, city, phone, se_id, number, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?
-        .execute(params![
-            self.wallet.as_str(),
-            self.id,
-            self.digest,
-            self.user,
-            self.city.to_string(),
-            self.phone,
-            self.se_id,
-            self.number.raw(),
-            self.state.as_str(),
-        ])?;
+    pub(crate) fn insert(&self, db: &Db) -> DbResult<()> {
+        db.execute(
+            "INSERT INTO cards (wallet, id, digest, \"user\", city, phone, se_id, number, state)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            params![
+                self.wallet.as_str(),
+                &self.id,
+                self.digest,
+                &self.user,
+                self.city.to_string(),
+                &self.phone,
+                &self.se_id,
+                self.number.raw(),
+                self.state.as_str(),
+            ],
+        )?;
         Ok(())
     }
 
     /// A card's new state, of which its wallet is told.
     pub(crate) fn set_state(
-        db: &Connection,
+        db: &Db,
         wallet: &WalletId,
         id: &str,
         state: CardState,
         at: CardTime,
-    ) -> rusqlite::Result<()> {
-        db.prepare_cached("UPDATE cards SET state = ?3 WHERE wallet = ?1 AND id = ?2")?.execute(params![
-            wallet.as_str(),
-            id,
-            state.as_str()
-        ])?;
+    ) -> DbResult<()> {
+        db.execute(
+            "UPDATE cards SET state = $3 WHERE wallet = $1 AND id = $2",
+            params![wallet.as_str(), id, state.as_str()],
+        )?;
         CardRow::find(db, wallet, id)?.map_or(Ok(()), |card| tell_card(db, &card, at))
     }
 
     /// What the card itself said last, whoever's card it is.
-    pub(crate) fn seen(
-        db: &Connection,
-        number: CardNumber,
-        balance: PurseFen,
-        at: CardTime,
-    ) -> rusqlite::Result<()> {
-        db.prepare_cached("UPDATE cards SET balance_fen = ?2, seen_at = ?3 WHERE number = ?1")?
-            .execute(params![number.raw(), balance.get(), at.to_string()])?;
+    pub(crate) fn seen(db: &Db, number: CardNumber, balance: PurseFen, at: CardTime) -> DbResult<()> {
+        db.execute(
+            "UPDATE cards SET balance_fen = $2, seen_at = $3 WHERE number = $1",
+            params![number.raw(), balance.get(), at.to_string()],
+        )?;
         Ok(())
     }
 
     /// How many cards are on phones.
-    pub(crate) fn issued(db: &Connection) -> rusqlite::Result<u64> {
-        db.query_row("SELECT count(*) FROM cards WHERE state = 'issued'", [], |row| row.get(0))
+    pub(crate) fn issued(db: &Db) -> DbResult<u64> {
+        db.figure("SELECT count(*) FROM cards WHERE state = 'issued'", params![])
     }
 
     /// The next number of a city's range: its code, then twelve running digits, all BCD.
-    pub(crate) fn next_number(db: &Connection, city: CityCode) -> Result<CardNumber, Problem> {
-        let running: u64 = db
-            .prepare_cached(
-                "INSERT INTO numbers (city, last) VALUES (?1, 1)
-                 ON CONFLICT (city) DO UPDATE SET last = last + 1 RETURNING last",
-            )?
-            .query_row(params![city.to_string()], |row| row.get(0))?;
+    pub(crate) fn next_number(db: &Db, city: CityCode) -> Result<CardNumber, Problem> {
+        let running: u64 = db.figure(
+            "INSERT INTO numbers (city, last) VALUES ($1, 1)
+                 ON CONFLICT (city) DO UPDATE SET last = numbers.last + 1 RETURNING last",
+            params![city.to_string()],
+        )?;
         if running > LAST_NUMBER {
             return Err(Code::NumbersExhausted.about(city));
         }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::db::{Db, DbError, DbResult, Row, Value, params};
 use clearing::Record;
 use clearing::judge::{ContentId, DenyList, Judgment, Key, Route, Ruling, Seen, SeenError};
 use clearing::verdict::Reason;
 use model::{CardNumber, CardTime, CityCode, Date, Fen, Mode, OperatorId, PurseFen};
-use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{parsed, parsed_if_any};
 
@@ -44,25 +43,22 @@ pub(crate) struct HistoryTap {
 }
 
 /// The keys claimed by every file before.
-pub(crate) struct Claims<'a>(pub(crate) &'a Connection);
+pub(crate) struct Claims<'a>(pub(crate) &'a Db);
 
 impl Seen for Claims<'_> {
     fn content(&self, key: &Key) -> Result<Option<ContentId>, SeenError> {
-        let content = self
-            .0
-            .prepare_cached("SELECT content FROM claims WHERE key = ?1")?
-            .query_row(params![key.to_bytes()], |row| row.get(0))
-            .optional()?;
+        let sql = "SELECT content FROM claims WHERE key = $1";
+        let content = self.0.one(sql, params![key.to_bytes()], |row| row.get("content"))?;
         Ok(content.map(ContentId))
     }
 }
 
-fn wrong(column: &'static str) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(0, Type::Integer, format!("no such {column}").into())
+fn wrong(column: &'static str) -> DbError {
+    DbError::Column { column: column.into(), what: "none of ours".into() }
 }
 
 impl FileRow {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    fn read(row: &Row<'_>) -> DbResult<Self> {
         Ok(FileRow {
             name: row.get("name")?,
             batch: row.get("batch")?,
@@ -77,61 +73,53 @@ impl FileRow {
         })
     }
 
-    pub(crate) fn find(db: &Connection, name: &str) -> rusqlite::Result<Option<Self>> {
-        db.prepare_cached("SELECT * FROM files WHERE name = ?1")?
-            .query_row(params![name], FileRow::read)
-            .optional()
+    pub(crate) fn find(db: &Db, name: &str) -> DbResult<Option<Self>> {
+        db.one("SELECT * FROM files WHERE name = $1", params![name], FileRow::read)
     }
 
-    pub(crate) fn with_digest(db: &Connection, digest: &[u8; 32]) -> rusqlite::Result<Option<Self>> {
-        db.prepare_cached("SELECT * FROM files WHERE digest = ?1")?
-            .query_row(params![digest], FileRow::read)
-            .optional()
+    pub(crate) fn with_digest(db: &Db, digest: &[u8; 32]) -> DbResult<Option<Self>> {
+        db.one("SELECT * FROM files WHERE digest = $1", params![digest], FileRow::read)
     }
 
     /// The first day that a file was taken into.
-    pub(crate) fn first_day(db: &Connection) -> rusqlite::Result<Option<Date>> {
-        db.query_row("SELECT min(day) AS day FROM files", [], |row| parsed_if_any(row, "day"))
+    pub(crate) fn first_day(db: &Db) -> DbResult<Option<Date>> {
+        let first =
+            db.one("SELECT min(day) AS day FROM files", params![], |row| parsed_if_any(row, "day"))?;
+        Ok(first.flatten())
     }
 
     /// Paid taps at home and away, of the files taken into `day`.
-    pub(crate) fn taps_on(db: &Connection, day: Date) -> rusqlite::Result<(u64, u64)> {
-        db.prepare_cached(
-            "SELECT coalesce(sum(home), 0), coalesce(sum(paid - home), 0) FROM files WHERE day = ?1",
-        )?
-        .query_row(params![day.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
+    pub(crate) fn taps_on(db: &Db, day: Date) -> DbResult<(u64, u64)> {
+        let sums = db.one(
+            "SELECT CAST(coalesce(sum(home), 0) AS BIGINT), CAST(coalesce(sum(paid - home), 0) AS BIGINT)
+             FROM files WHERE day = $1",
+            params![day.to_string()],
+            |row| Ok((row.at(0)?, row.at(1)?)),
+        )?;
+        Ok(sums.unwrap_or_default())
     }
 
     /// The file, its records with their verdicts, and what they have claimed: all in the caller's transaction.
-    pub(crate) fn insert(
-        &self,
-        db: &Connection,
-        records: &[Record],
-        judgment: &Judgment,
-    ) -> rusqlite::Result<()> {
-        db.prepare_cached(
+    pub(crate) fn insert(&self, db: &Db, records: &[Record], judgment: &Judgment) -> DbResult<()> {
+        db.execute(
             "INSERT INTO files (name, batch, digest, sender, day, records, paid, paid_fen, home, taken_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?
-        .execute(params![
-            self.name,
-            self.batch,
-            self.digest,
-            self.sender.to_string(),
-            self.day.to_string(),
-            self.records,
-            self.paid,
-            self.paid_amount.get(),
-            self.home,
-            self.taken_at.to_string(),
-        ])?;
-        let mut add = db.prepare_cached(
-            "INSERT INTO records (batch, line_no, card, issuer, acquirer, operator, mode, amount_fen, at, verdict, reason)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            params![
+                &self.name,
+                self.batch,
+                self.digest,
+                self.sender.to_string(),
+                self.day.to_string(),
+                self.records,
+                self.paid,
+                self.paid_amount.get(),
+                self.home,
+                self.taken_at.to_string(),
+            ],
         )?;
-        for (record, ruling) in records.iter().zip(&judgment.rulings) {
+        let row = |(record, ruling): (&Record, &Ruling)| -> Vec<Value> {
             let tap = &record.tap;
-            add.execute(params![
+            params![
                 record.batch,
                 record.line_no,
                 tap.card.raw(),
@@ -143,70 +131,71 @@ impl FileRow {
                 tap.at.to_string(),
                 ruling.reason.verdict().code(),
                 ruling.reason.code(),
-            ])?;
-        }
-        let mut claim = db.prepare_cached("INSERT INTO claims (key, content) VALUES (?1, ?2)")?;
-        for made in &judgment.claims {
-            claim.execute(params![made.key.to_bytes(), made.content.0])?;
-        }
-        Ok(())
+            ]
+            .to_vec()
+        };
+        db.insert_all(
+            "INSERT INTO records
+             (batch, line_no, card, issuer, acquirer, operator, mode, amount_fen, at, verdict, reason)",
+            records.iter().zip(&judgment.rulings).map(row),
+        )?;
+        db.insert_all(
+            "INSERT INTO claims (key, content)",
+            judgment.claims.iter().map(|made| params![made.key.to_bytes(), made.content.0].to_vec()),
+        )
     }
 
     /// The records of a file that were not plainly accepted, in the order of its lines.
-    pub(crate) fn not_paid(&self, db: &Connection) -> rusqlite::Result<Vec<NotPaid>> {
-        db.prepare_cached(
-            "SELECT line_no, verdict, reason FROM records WHERE batch = ?1 AND verdict <> 0 ORDER BY line_no",
-        )?
-        .query_map(params![self.batch], |row| {
-            Ok(NotPaid { line_no: row.get("line_no")?, reason: reason(row)? })
-        })?
-        .collect()
+    pub(crate) fn not_paid(&self, db: &Db) -> DbResult<Vec<NotPaid>> {
+        db.all(
+            "SELECT line_no, verdict, reason FROM records WHERE batch = $1 AND verdict <> 0 ORDER BY line_no",
+            params![self.batch],
+            |row| Ok(NotPaid { line_no: row.get("line_no")?, reason: reason(row)? }),
+        )
     }
 }
 
 /// The verdict of a record, as its two codes say.
-fn reason(row: &Row<'_>) -> rusqlite::Result<Reason> {
+fn reason(row: &Row<'_>) -> DbResult<Reason> {
     let (verdict, code): (u8, u8) = (row.get("verdict")?, row.get("reason")?);
     Reason::from_codes(verdict, code).ok_or_else(|| wrong("verdict"))
 }
 
 /// Gives every ruling of a clearing day to `each`, in the order of batches and lines.
-pub(crate) fn rulings<E: From<rusqlite::Error>>(
-    db: &Connection,
+pub(crate) fn rulings<E: From<DbError>>(
+    db: &Db,
     day: Date,
     mut each: impl FnMut(&Ruling) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut query = db.prepare_cached(
+    db.each(
         "SELECT records.* FROM records JOIN files ON files.batch = records.batch
-         WHERE files.day = ?1 ORDER BY records.batch, line_no",
-    )?;
-    let mut rows = query.query(params![day.to_string()])?;
-    while let Some(row) = rows.next()? {
-        let at: CardTime = parsed(row, "at")?;
-        let amount: u32 = row.get("amount_fen")?;
-        each(&Ruling {
-            batch: row.get("batch")?,
-            line_no: row.get("line_no")?,
-            reason: reason(row)?,
-            route: Route {
-                issuer: parsed(row, "issuer")?,
-                acquirer: parsed(row, "acquirer")?,
-                operator: parsed(row, "operator")?,
-            },
-            on: at.date(),
-            amount: PurseFen::try_from(amount).map_err(|_| wrong("amount"))?,
-        })?;
-    }
-    Ok(())
+         WHERE files.day = $1 ORDER BY records.batch, line_no",
+        params![day.to_string()],
+        |row| each(&ruling(row)?),
+    )
+}
+
+fn ruling(row: &Row<'_>) -> DbResult<Ruling> {
+    let at: CardTime = parsed(row, "at")?;
+    let amount: u32 = row.get("amount_fen")?;
+    Ok(Ruling {
+        batch: row.get("batch")?,
+        line_no: row.get("line_no")?,
+        reason: reason(row)?,
+        route: Route {
+            issuer: parsed(row, "issuer")?,
+            acquirer: parsed(row, "acquirer")?,
+            operator: parsed(row, "operator")?,
+        },
+        on: at.date(),
+        amount: PurseFen::try_from(amount).map_err(|_| wrong("amount_fen"))?,
+    })
 }
 
 impl HistoryTap {
     /// The paid taps of a card that moved money, newest first.
-    pub(crate) fn of(db: &Connection, number: CardNumber, most: u32) -> rusqlite::Result<Vec<Self>> {
-        db.prepare_cached(
-            "SELECT * FROM records WHERE card = ?1 AND verdict = 0 AND amount_fen > 0 ORDER BY at DESC LIMIT ?2",
-        )?
-        .query_map(params![number.raw(), most], |row| {
+    pub(crate) fn of(db: &Db, number: CardNumber, most: u32) -> DbResult<Vec<Self>> {
+        db.all("SELECT * FROM records WHERE card = $1 AND verdict = 0 AND amount_fen > 0 ORDER BY at DESC LIMIT $2", params![number.raw(), most], |row| {
             let amount: u32 = row.get("amount_fen")?;
             Ok(HistoryTap {
                 at: parsed(row, "at")?,
@@ -215,32 +204,27 @@ impl HistoryTap {
                 mode: Mode::from_code(row.get("mode")?).ok_or_else(|| wrong("mode"))?,
                 amount: PurseFen::try_from(amount).map_err(|_| wrong("amount"))?,
             })
-        })?
-        .collect()
+        })
     }
 }
 
 /// The deny list as it stands.
-pub(crate) fn deny_list(db: &Connection) -> rusqlite::Result<DenyList> {
+pub(crate) fn deny_list(db: &Db) -> DbResult<DenyList> {
     let mut cards = BTreeMap::new();
     let mut version = 0;
-    let mut query = db.prepare_cached("SELECT * FROM denied ORDER BY version")?;
-    let mut rows = query.query([])?;
-    while let Some(row) = rows.next()? {
+    db.each("SELECT * FROM denied ORDER BY version", params![], |row| -> DbResult<()> {
         version = row.get("version")?;
         cards.insert((parsed(row, "city")?, parsed(row, "number")?), parsed(row, "since")?);
-    }
+        Ok(())
+    })?;
     Ok(DenyList { version, cards })
 }
 
 /// Puts a card on the deny list; one that stands there already keeps its first moment.
-pub(crate) fn deny(
-    db: &Connection,
-    city: CityCode,
-    number: CardNumber,
-    since: CardTime,
-) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT INTO denied (number, city, since) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
-        .execute(params![number.raw(), city.to_string(), since.to_string()])?;
+pub(crate) fn deny(db: &Db, city: CityCode, number: CardNumber, since: CardTime) -> DbResult<()> {
+    db.execute(
+        "INSERT INTO denied (number, city, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        params![number.raw(), city.to_string(), since.to_string()],
+    )?;
     Ok(())
 }

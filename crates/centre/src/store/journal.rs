@@ -1,7 +1,7 @@
 //! The centre's small journals: events for its page, nonces of signatures, closed days.
 
+use super::db::{Db, DbResult, params};
 use model::{CardTime, Date, Fen};
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::parsed;
 
@@ -17,55 +17,48 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    pub(crate) fn insert(&self, db: &Connection) -> rusqlite::Result<()> {
-        db.prepare_cached("INSERT INTO events (at, kind, about, amount_fen) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![self.at.to_string(), self.kind, self.about, self.amount.map(Fen::get)])?;
+    pub(crate) fn insert(&self, db: &Db) -> DbResult<()> {
+        db.execute(
+            "INSERT INTO events (at, kind, about, amount_fen) VALUES ($1, $2, $3, $4)",
+            params![self.at.to_string(), &self.kind, &self.about, self.amount.map(Fen::get)],
+        )?;
         Ok(())
     }
 
     /// The last `most`, newest first.
-    pub(crate) fn last(db: &Connection, most: u32) -> rusqlite::Result<Vec<Self>> {
-        db.prepare_cached("SELECT * FROM events ORDER BY seq DESC LIMIT ?1")?
-            .query_map(params![most], |row| {
-                Ok(Event {
-                    at: parsed(row, "at")?,
-                    kind: row.get("kind")?,
-                    about: row.get("about")?,
-                    amount: row.get::<_, Option<i64>>("amount_fen")?.map(Fen::new),
-                })
-            })?
-            .collect()
+    pub(crate) fn last(db: &Db, most: u32) -> DbResult<Vec<Self>> {
+        db.all("SELECT * FROM events ORDER BY seq DESC LIMIT $1", params![most], |row| {
+            Ok(Event {
+                at: parsed(row, "at")?,
+                kind: row.get("kind")?,
+                about: row.get("about")?,
+                amount: row.get::<Option<i64>>("amount_fen")?.map(Fen::new),
+            })
+        })
     }
 }
 
 /// Writes a signature's nonce down; `false` if it was there already. Those older than `oldest` are forgotten:
 /// their signatures are refused for their time.
-pub(crate) fn use_nonce(
-    db: &Connection,
-    keyid: &str,
-    nonce: &str,
-    created: i64,
-    oldest: i64,
-) -> rusqlite::Result<bool> {
-    db.prepare_cached("DELETE FROM nonces WHERE created < ?1")?.execute(params![oldest])?;
-    let added = db
-        .prepare_cached(
-            "INSERT INTO nonces (keyid, nonce, created) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![keyid, nonce, created])?;
+pub(crate) fn use_nonce(db: &Db, keyid: &str, nonce: &str, created: i64, oldest: i64) -> DbResult<bool> {
+    db.execute("DELETE FROM nonces WHERE created < $1", params![oldest])?;
+    let added = db.execute(
+        "INSERT INTO nonces (keyid, nonce, created) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        params![keyid, nonce, created],
+    )?;
     Ok(added == 1)
 }
 
 /// The last closed clearing day.
-pub(crate) fn last_closed(db: &Connection) -> rusqlite::Result<Option<Date>> {
-    db.prepare_cached("SELECT day FROM days ORDER BY day DESC LIMIT 1")?
-        .query_row([], |row| parsed(row, "day"))
-        .optional()
+pub(crate) fn last_closed(db: &Db) -> DbResult<Option<Date>> {
+    db.one("SELECT day FROM days ORDER BY day DESC LIMIT 1", params![], |row| parsed(row, "day"))
 }
 
 /// Writes down that `day` is closed; again is no error.
-pub(crate) fn close(db: &Connection, day: Date, at: CardTime) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT INTO days (day, closed_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-        .execute(params![day.to_string(), at.to_string()])?;
+pub(crate) fn close(db: &Db, day: Date, at: CardTime) -> DbResult<()> {
+    db.execute(
+        "INSERT INTO days (day, closed_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        params![day.to_string(), at.to_string()],
+    )?;
     Ok(())
 }

@@ -3,8 +3,8 @@
 use clearing::Record;
 use clearing::judge::Judgment;
 use model::{CardNumber, CardTime, CityCode, Date, Fen, WalletId};
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::db::{Db, DbError, DbResult, Row, Value, params};
 use super::{parsed, parsed_if_any};
 use crate::matching::{Evidence, Kind, Sums, TapPoint, WalletLine, WalletSays};
 
@@ -40,19 +40,10 @@ pub(crate) struct CaseRow {
 }
 
 /// Writes down what readers recorded of the purses of paid taps.
-pub(crate) fn add_sights(
-    db: &Connection,
-    day: Date,
-    records: &[Record],
-    judgment: &Judgment,
-) -> rusqlite::Result<()> {
-    let mut add = db.prepare_cached(
-        "INSERT INTO sights (batch, line_no, day, card, issuer, at, card_seq, amount_fen, balance_fen)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    )?;
-    for (record, _) in records.iter().zip(&judgment.rulings).filter(|(_, ruling)| ruling.is_paid()) {
+pub(crate) fn add_sights(db: &Db, day: Date, records: &[Record], judgment: &Judgment) -> DbResult<()> {
+    let row = |record: &Record| -> Vec<Value> {
         let tap = &record.tap;
-        add.execute(params![
+        params![
             record.batch,
             record.line_no,
             day.to_string(),
@@ -62,53 +53,53 @@ pub(crate) fn add_sights(
             tap.card_seq,
             tap.amount.get(),
             tap.balance_before.get(),
-        ])?;
-    }
-    Ok(())
+        ]
+        .to_vec()
+    };
+    let paid = records.iter().zip(&judgment.rulings).filter(|(_, ruling)| ruling.is_paid());
+    db.insert_all(
+        "INSERT INTO sights (batch, line_no, day, card, issuer, at, card_seq, amount_fen, balance_fen)",
+        paid.map(|(record, _)| row(record)),
+    )
 }
 
 /// A card's sights from `since` on and the last one before, in files of days up to `day`, by time.
 pub(crate) fn sights_of(
-    db: &Connection,
+    db: &Db,
     (city, card): (CityCode, CardNumber),
     since: CardTime,
     day: Date,
-) -> rusqlite::Result<Vec<TapPoint>> {
-    db.prepare_cached(
-        "SELECT * FROM sights WHERE card = ?1 AND issuer = ?2 AND day <= ?4 AND at >= coalesce(
-             (SELECT max(at) FROM sights WHERE card = ?1 AND issuer = ?2 AND day <= ?4 AND at < ?3), ?3)
+) -> DbResult<Vec<TapPoint>> {
+    db.all(
+        "SELECT * FROM sights WHERE card = $1 AND issuer = $2 AND day <= $4 AND at >= coalesce(
+             (SELECT max(at) FROM sights WHERE card = $1 AND issuer = $2 AND day <= $4 AND at < $3), $3)
          ORDER BY at, card_seq, batch, line_no",
-    )?
-    .query_map(params![card.raw(), city.to_string(), since.to_string(), day.to_string()], |row| {
-        Ok(TapPoint {
-            at: parsed(row, "at")?,
-            seq: row.get("card_seq")?,
-            amount: row.get("amount_fen")?,
-            before: row.get("balance_fen")?,
-        })
-    })?
-    .collect()
+        params![card.raw(), city.to_string(), since.to_string(), day.to_string()],
+        |row| {
+            Ok(TapPoint {
+                at: parsed(row, "at")?,
+                seq: row.get("card_seq")?,
+                amount: row.get("amount_fen")?,
+                before: row.get("balance_fen")?,
+            })
+        },
+    )
 }
 
 /// The cards that files of `day` have sights of and that we ever reserved a load for, after `after`, in order.
-pub(crate) fn cards_seen(
-    db: &Connection,
-    day: Date,
-    after: &str,
-    most: u32,
-) -> rusqlite::Result<Vec<CardNumber>> {
-    db.prepare_cached(
-        "SELECT DISTINCT card FROM sights WHERE day = ?1 AND card > ?2
+pub(crate) fn cards_seen(db: &Db, day: Date, after: &str, most: u32) -> DbResult<Vec<CardNumber>> {
+    db.all(
+        "SELECT DISTINCT card FROM sights WHERE day = $1 AND card > $2
              AND EXISTS (SELECT 1 FROM orders WHERE number = card AND reservation IS NOT NULL)
-         ORDER BY card LIMIT ?3",
-    )?
-    .query_map(params![day.to_string(), after, most], |row| parsed(row, "card"))?
-    .collect()
+         ORDER BY card LIMIT $3",
+        params![day.to_string(), after, most],
+        |row| parsed(row, "card"),
+    )
 }
 
 impl WalletDay {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let fen = |column: &str| row.get(column).map(Fen::new);
+    fn read(row: &Row<'_>) -> DbResult<Self> {
+        let fen = |column: &str| row.get::<i64>(column).map(Fen::new);
         Ok(WalletDay {
             wallet: parsed(row, "wallet")?,
             day: parsed(row, "day")?,
@@ -119,49 +110,51 @@ impl WalletDay {
         })
     }
 
-    pub(crate) fn find(db: &Connection, wallet: &WalletId, day: Date) -> rusqlite::Result<Option<Self>> {
-        db.prepare_cached("SELECT * FROM wallet_days WHERE wallet = ?1 AND day = ?2")?
-            .query_row(params![wallet.as_str(), day.to_string()], WalletDay::read)
-            .optional()
+    pub(crate) fn find(db: &Db, wallet: &WalletId, day: Date) -> DbResult<Option<Self>> {
+        db.one(
+            "SELECT * FROM wallet_days WHERE wallet = $1 AND day = $2",
+            params![wallet.as_str(), day.to_string()],
+            WalletDay::read,
+        )
     }
 
-    pub(crate) fn insert(&self, db: &Connection, lines: &[WalletLine]) -> rusqlite::Result<()> {
-        db.prepare_cached(
+    pub(crate) fn insert(&self, db: &Db, lines: &[WalletLine]) -> DbResult<()> {
+        db.execute(
             "INSERT INTO wallet_days (wallet, day, digest, lines, paid_fen, refunded_fen, held_fen, taken_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?
-        .execute(params![
-            self.wallet.as_str(),
-            self.day.to_string(),
-            self.digest,
-            self.lines,
-            self.sums.paid.get(),
-            self.sums.refunded.get(),
-            self.sums.held.get(),
-            self.taken_at.to_string(),
-        ])?;
-        let mut add = db.prepare_cached(
-            "INSERT INTO wallet_lines (wallet, \"order\", day, kind, card, amount_fen, word, reference, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?;
-        for line in lines {
-            add.execute(params![
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            params![
                 self.wallet.as_str(),
-                line.order,
+                self.day.to_string(),
+                self.digest,
+                self.lines,
+                self.sums.paid.get(),
+                self.sums.refunded.get(),
+                self.sums.held.get(),
+                self.taken_at.to_string(),
+            ],
+        )?;
+        let row = |line: &WalletLine| -> Vec<Value> {
+            params![
+                self.wallet.as_str(),
+                &line.order,
                 self.day.to_string(),
                 line.kind.as_str(),
                 line.card.map(CardNumber::raw),
                 line.amount.get(),
                 line.word.as_str(),
-                line.reference,
+                &line.reference,
                 line.at.to_string(),
-            ])?;
-        }
-        Ok(())
+            ]
+            .to_vec()
+        };
+        db.insert_all(
+            "INSERT INTO wallet_lines (wallet, \"order\", day, kind, card, amount_fen, word, reference, at)",
+            lines.iter().map(row),
+        )
     }
 }
 
-fn says(row: &Row<'_>) -> rusqlite::Result<WalletSays> {
+fn says(row: &Row<'_>) -> DbResult<WalletSays> {
     Ok(WalletSays {
         amount: Fen::new(row.get("amount_fen")?),
         word: parsed(row, "word")?,
@@ -172,76 +165,70 @@ fn says(row: &Row<'_>) -> rusqlite::Result<WalletSays> {
 
 /// A wallet's newest line of an order, in files of days up to `day`.
 pub(crate) fn wallet_says(
-    db: &Connection,
+    db: &Db,
     wallet: &WalletId,
     order: &str,
     day: Date,
-) -> rusqlite::Result<Option<WalletSays>> {
-    db.prepare_cached(
-        "SELECT * FROM wallet_lines WHERE wallet = ?1 AND \"order\" = ?2 AND day <= ?3
+) -> DbResult<Option<WalletSays>> {
+    db.one(
+        "SELECT * FROM wallet_lines WHERE wallet = $1 AND \"order\" = $2 AND day <= $3
          ORDER BY day DESC LIMIT 1",
-    )?
-    .query_row(params![wallet.as_str(), order, day.to_string()], says)
-    .optional()
+        params![wallet.as_str(), order, day.to_string()],
+        says,
+    )
 }
 
 /// A page of what a wallet's file of a day says, after an order's id, in the order of ids.
 pub(crate) fn wallet_page(
-    db: &Connection,
+    db: &Db,
     wallet: &WalletId,
     day: Date,
     after: &str,
     most: u32,
-) -> rusqlite::Result<Vec<(String, WalletSays)>> {
-    db.prepare_cached(
-        "SELECT * FROM wallet_lines WHERE day = ?1 AND wallet = ?2 AND \"order\" > ?3
-         ORDER BY \"order\" LIMIT ?4",
-    )?
-    .query_map(params![day.to_string(), wallet.as_str(), after, most], |row| {
-        Ok((row.get("order")?, says(row)?))
-    })?
-    .collect()
+) -> DbResult<Vec<(String, WalletSays)>> {
+    db.all(
+        "SELECT * FROM wallet_lines WHERE day = $1 AND wallet = $2 AND \"order\" > $3
+         ORDER BY \"order\" LIMIT $4",
+        params![day.to_string(), wallet.as_str(), after, most],
+        |row| Ok((row.get("order")?, says(row)?)),
+    )
 }
 
 /// The result of a day's match, as it was stored.
-pub(crate) fn find_match(db: &Connection, day: Date) -> rusqlite::Result<Option<String>> {
-    db.prepare_cached("SELECT result FROM matches WHERE day = ?1")?
-        .query_row(params![day.to_string()], |row| row.get(0))
-        .optional()
+pub(crate) fn find_match(db: &Db, day: Date) -> DbResult<Option<String>> {
+    db.one("SELECT result FROM matches WHERE day = $1", params![day.to_string()], |row| row.at(0))
 }
 
 /// The result of the last day that was matched.
-pub(crate) fn last_match(db: &Connection) -> rusqlite::Result<Option<String>> {
-    db.prepare_cached("SELECT * FROM matches ORDER BY day DESC LIMIT 1")?
-        .query_row([], |row| row.get("result"))
-        .optional()
+pub(crate) fn last_match(db: &Db) -> DbResult<Option<String>> {
+    db.one("SELECT * FROM matches ORDER BY day DESC LIMIT 1", params![], |row| row.get("result"))
 }
 
 /// Where in the ledger's log to begin for `day`: what counts for it comes after there.
-pub(crate) fn log_before(db: &Connection, day: Date) -> rusqlite::Result<u64> {
-    let after = db
-        .prepare_cached("SELECT after FROM matches WHERE day < ?1 ORDER BY day DESC LIMIT 1")?
-        .query_row(params![day.to_string()], |row| row.get(0))
-        .optional()?;
+pub(crate) fn log_before(db: &Db, day: Date) -> DbResult<u64> {
+    let after = db.one(
+        "SELECT after FROM matches WHERE day < $1 ORDER BY day DESC LIMIT 1",
+        params![day.to_string()],
+        |row| row.at(0),
+    )?;
     Ok(after.unwrap_or(0))
 }
 
 /// Writes a day's result down, in the place of an earlier one.
-pub(crate) fn keep_match(db: &Connection, day: Date, after: u64, result: &str) -> rusqlite::Result<()> {
-    db.prepare_cached(
-        "INSERT INTO matches (day, after, result) VALUES (?1, ?2, ?3)
+pub(crate) fn keep_match(db: &Db, day: Date, after: u64, result: &str) -> DbResult<()> {
+    db.execute(
+        "INSERT INTO matches (day, after, result) VALUES ($1, $2, $3)
          ON CONFLICT (day) DO UPDATE SET after = excluded.after, result = excluded.result",
-    )?
-    .execute(params![day.to_string(), after, result])?;
+        params![day.to_string(), after, result],
+    )?;
     Ok(())
 }
 
 impl CaseRow {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    fn read(row: &Row<'_>) -> DbResult<Self> {
         let evidence: String = row.get("evidence")?;
-        let evidence = serde_json::from_str(&evidence).map_err(|e| {
-            rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(e))
-        })?;
+        let evidence = serde_json::from_str(&evidence)
+            .map_err(|e| DbError::Column { column: "evidence".into(), what: e.to_string() })?;
         Ok(CaseRow {
             seq: row.get("seq")?,
             cursor: row.get("cursor")?,
@@ -260,91 +247,87 @@ impl CaseRow {
         })
     }
 
-    pub(crate) fn find(db: &Connection, seq: u64) -> rusqlite::Result<Option<Self>> {
-        db.prepare_cached("SELECT * FROM cases WHERE seq = ?1")?
-            .query_row(params![seq], CaseRow::read)
-            .optional()
+    pub(crate) fn find(db: &Db, seq: u64) -> DbResult<Option<Self>> {
+        db.one("SELECT * FROM cases WHERE seq = $1", params![seq], CaseRow::read)
     }
 
     /// The cases of an order, oldest first; of a missing file by its empty order.
-    pub(crate) fn of_order(db: &Connection, wallet: &WalletId, order: &str) -> rusqlite::Result<Vec<Self>> {
-        db.prepare_cached("SELECT * FROM cases WHERE wallet = ?1 AND \"order\" = ?2 ORDER BY seq")?
-            .query_map(params![wallet.as_str(), order], CaseRow::read)?
-            .collect()
+    pub(crate) fn of_order(db: &Db, wallet: &WalletId, order: &str) -> DbResult<Vec<Self>> {
+        db.all(
+            "SELECT * FROM cases WHERE wallet = $1 AND \"order\" = $2 ORDER BY seq",
+            params![wallet.as_str(), order],
+            CaseRow::read,
+        )
     }
 
     /// The open cases that were found on `day` or before, oldest first.
-    pub(crate) fn open_until(db: &Connection, day: Date) -> rusqlite::Result<Vec<Self>> {
-        db.prepare_cached("SELECT * FROM cases WHERE how IS NULL AND day <= ?1 ORDER BY seq")?
-            .query_map(params![day.to_string()], CaseRow::read)?
-            .collect()
+    pub(crate) fn open_until(db: &Db, day: Date) -> DbResult<Vec<Self>> {
+        db.all(
+            "SELECT * FROM cases WHERE how IS NULL AND day <= $1 ORDER BY seq",
+            params![day.to_string()],
+            CaseRow::read,
+        )
     }
 
     /// What changed after a cursor, in the order of changes, of one wallet or one city where it is given.
     pub(crate) fn after(
-        db: &Connection,
+        db: &Db,
         (wallet, city): (Option<&WalletId>, Option<CityCode>),
         cursor: u64,
         most: u32,
-    ) -> rusqlite::Result<Vec<Self>> {
+    ) -> DbResult<Vec<Self>> {
         let (wallet, city) = (wallet.map(WalletId::as_str), city.map(|city| city.to_string()));
-        db.prepare_cached(
-            "SELECT * FROM cases WHERE cursor > ?1 AND (?2 = '' OR wallet = ?2) AND (?3 = '' OR city = ?3)
-             ORDER BY cursor LIMIT ?4",
-        )?
-        .query_map(
+        db.all(
+            "SELECT * FROM cases WHERE cursor > $1 AND ($2 = '' OR wallet = $2) AND ($3 = '' OR city = $3)
+             ORDER BY cursor LIMIT $4",
             params![cursor, wallet.unwrap_or_default(), city.unwrap_or_default(), most],
             CaseRow::read,
-        )?
-        .collect()
+        )
     }
 
     /// The newest open ones.
-    pub(crate) fn open(db: &Connection, most: u32) -> rusqlite::Result<Vec<Self>> {
-        db.prepare_cached("SELECT * FROM cases WHERE how IS NULL ORDER BY seq DESC LIMIT ?1")?
-            .query_map(params![most], CaseRow::read)?
-            .collect()
+    pub(crate) fn open(db: &Db, most: u32) -> DbResult<Vec<Self>> {
+        db.all(
+            "SELECT * FROM cases WHERE how IS NULL ORDER BY seq DESC LIMIT $1",
+            params![most],
+            CaseRow::read,
+        )
     }
 
     /// Writes it down, new (`seq` 0) or changed, under the next cursor.
-    pub(crate) fn keep(&self, db: &Connection) -> rusqlite::Result<()> {
-        let next: u64 = db
-            .prepare_cached("SELECT coalesce(max(cursor), 0) + 1 FROM cases")?
-            .query_row([], |row| row.get(0))?;
+    pub(crate) fn keep(&self, db: &Db) -> DbResult<()> {
+        let next: u64 = db.figure("SELECT coalesce(max(cursor), 0) + 1 FROM cases", params![])?;
         let evidence = serde_json::to_string(&self.evidence).unwrap_or_default();
         if self.seq > 0 {
-            db.prepare_cached(
-                "UPDATE cases SET cursor = ?2, gap_fen = ?3, evidence = ?4, how = ?5, settled_on = ?6,
-                                  decision = ?7, changed_at = ?8
-                 WHERE seq = ?1",
-            )?
-            .execute(params![
-                self.seq,
-                next,
-                self.gap.get(),
-                evidence,
-                self.how,
-                self.settled_on.map(|day| day.to_string()),
-                self.decision,
-                self.changed_at.to_string(),
-            ])?;
+            db.execute(
+                "UPDATE cases SET cursor = $2, gap_fen = $3, evidence = $4, how = $5, settled_on = $6,
+                                  decision = $7, changed_at = $8
+                 WHERE seq = $1",
+                params![
+                    self.seq,
+                    next,
+                    self.gap.get(),
+                    evidence,
+                    &self.how,
+                    self.settled_on.map(|day| day.to_string()),
+                    &self.decision,
+                    self.changed_at.to_string(),
+                ],
+            )?;
             return Ok(());
         }
-        db.prepare_cached(
-            "INSERT INTO cases (cursor, day, wallet, \"order\", city, kind, gap_fen, evidence, how, settled_on,
+        db.execute("INSERT INTO cases (cursor, day, wallet, \"order\", city, kind, gap_fen, evidence, how, settled_on,
                                 opened_at, changed_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)",
-        )?
-        .execute(params![
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)", params![
             next,
             self.day.to_string(),
             self.wallet.as_str(),
-            self.order,
+            &self.order,
             self.city.map(|city| city.to_string()),
             self.kind.as_str(),
             self.gap.get(),
             evidence,
-            self.how,
+            &self.how,
             self.settled_on.map(|day| day.to_string()),
             self.opened_at.to_string(),
         ])?;

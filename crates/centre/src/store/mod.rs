@@ -5,21 +5,25 @@
 //! version wrote, later ones read: `user_version` counts the schema's steps.
 
 mod cards;
+mod db;
 mod files;
 mod journal;
 mod matching;
 mod orders;
 mod outbox;
+mod postgres;
 mod steps;
 mod webhooks;
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::str::FromStr;
 
-use rusqlite::types::Type;
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 
 pub(crate) use cards::{CardRow, CardState};
+pub use db::DbError;
+pub(crate) use db::{Db, DbResult};
 pub(crate) use files::{Claims, FileRow, HistoryTap, NotPaid, deny, deny_list, rulings};
 pub(crate) use journal::{Event, close, last_closed, use_nonce};
 pub(crate) use matching::{
@@ -31,8 +35,11 @@ pub(crate) use outbox::{Told, events_after, is_unnumbered, last_event, number_ev
 pub(crate) use steps::{StepName, StepRow, StepState};
 pub(crate) use webhooks::{AttemptRow, DeliveryRow, DeliveryState, HookRow, HookState};
 
+use self::db::{Row, params};
+use self::postgres::{Postgres, for_postgres};
 use crate::problem::Problem;
 
+/// The tables, step by step; a new step is a new file, and none that was ever released changes.
 const SCHEMA: [&str; 5] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
@@ -44,9 +51,9 @@ const SCHEMA: [&str; 5] = [
 /// Why the store does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// SQLite's own reason.
+    /// The database's own reason.
     #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
+    Db(#[from] DbError),
     /// A later release wrote it.
     #[error("it has schema {found}; this release knows up to {known}")]
     Newer {
@@ -59,76 +66,135 @@ pub enum StoreError {
 
 /// The open store.
 pub(crate) struct Store {
-    connection: Connection,
+    db: Db,
+}
+
+/// A transaction that is undone unless it is committed.
+struct Change<'a> {
+    db: &'a Db,
+    committed: bool,
 }
 
 impl Store {
     /// A store that ends with the process.
     pub(crate) fn in_memory() -> Result<Self, StoreError> {
-        Store::ready(Connection::open_in_memory()?)
+        Store::on_sqlite(Connection::open_in_memory().map_err(DbError::from)?)
     }
 
     /// The store in a file, made if it is not there.
     pub(crate) fn in_file(path: &Path) -> Result<Self, StoreError> {
-        Store::ready(Connection::open(path)?)
+        Store::on_sqlite(Connection::open(path).map_err(DbError::from)?)
     }
 
-    fn ready(mut connection: Connection) -> Result<Self, StoreError> {
+    /// The store on a PostgreSQL server, which other centres may share.
+    pub(crate) fn on_postgres(url: &str) -> Result<Self, StoreError> {
+        let store = Store::ready(Db::Postgres(RefCell::new(Postgres::open(url)?)))?;
+        store.db.leave();
+        Ok(store)
+    }
+
+    fn on_sqlite(connection: Connection) -> Result<Self, StoreError> {
         // FULL: a reservation is on the disk before the bytes leave, even if the power fails.
-        connection.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
-        )?;
-        connection.busy_timeout(std::time::Duration::from_secs(10))?;
-        let step = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
-        let version: usize = step.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if version > SCHEMA.len() {
-            return Err(StoreError::Newer { found: version, known: SCHEMA.len() });
+        let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
+        connection.execute_batch(settings).map_err(DbError::from)?;
+        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(DbError::from)?;
+        connection.set_prepared_statement_cache_capacity(128);
+        Store::ready(Db::Sqlite(connection))
+    }
+
+    /// Brings the tables up to this release.
+    fn ready(db: Db) -> Result<Self, StoreError> {
+        let change = Change::begin(&db)?;
+        let found = version(&db)?;
+        if found > SCHEMA.len() {
+            return Err(StoreError::Newer { found, known: SCHEMA.len() });
         }
-        for statements in SCHEMA.iter().skip(version) {
-            step.execute_batch(statements)?;
+        for tables in SCHEMA.iter().skip(found) {
+            if db.is_shared() { db.batch(&for_postgres(tables))? } else { db.batch(tables)? }
         }
-        step.pragma_update(None, "user_version", SCHEMA.len())?;
-        step.commit()?;
-        Ok(Store { connection })
+        set_version(&db, SCHEMA.len())?;
+        change.commit()?;
+        Ok(Store { db })
     }
 
     /// For reading.
-    pub(crate) fn read(&self) -> &Connection {
-        &self.connection
+    pub(crate) fn read(&self) -> &Db {
+        &self.db
     }
 
     /// One change, all or nothing.
-    pub(crate) fn write<T>(
-        &mut self,
-        change: impl FnOnce(&Connection) -> Result<T, Problem>,
-    ) -> Result<T, Problem> {
-        let transaction =
-            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let value = change(&transaction)?;
+    pub(crate) fn write<T>(&mut self, change: impl FnOnce(&Db) -> Result<T, Problem>) -> Result<T, Problem> {
+        let transaction = Change::begin(&self.db)?;
+        let value = change(&self.db)?;
         transaction.commit()?;
         Ok(value)
     }
 }
 
+impl<'a> Change<'a> {
+    fn begin(db: &'a Db) -> DbResult<Self> {
+        db.batch(if db.is_shared() { "BEGIN" } else { "BEGIN IMMEDIATE" })?;
+        Ok(Change { db, committed: false })
+    }
+
+    fn commit(mut self) -> DbResult<()> {
+        self.db.batch("COMMIT")?;
+        self.committed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        // Where it cannot be undone by us, the connection is gone, and the database undoes it.
+        if let (false, Err(error)) = (self.committed, self.undo()) {
+            tracing::warn!(%error, "a change was undone by the database itself");
+        }
+    }
+}
+
+impl Change<'_> {
+    fn undo(&self) -> DbResult<()> {
+        if self.committed { Ok(()) } else { self.db.batch("ROLLBACK") }
+    }
+}
+
+/// How many steps of [`SCHEMA`] the tables have taken.
+fn version(db: &Db) -> DbResult<usize> {
+    let version: u32 = if db.is_shared() {
+        db.batch("CREATE TABLE IF NOT EXISTS centre_schema (version BIGINT NOT NULL)")?;
+        db.figure("SELECT CAST(coalesce(max(version), 0) AS BIGINT) FROM centre_schema", params![])?
+    } else {
+        db.figure("PRAGMA user_version", params![])?
+    };
+    Ok(usize::try_from(version).unwrap_or(usize::MAX))
+}
+
+fn set_version(db: &Db, version: usize) -> DbResult<()> {
+    if db.is_shared() {
+        db.batch(&format!("DELETE FROM centre_schema; INSERT INTO centre_schema VALUES ({version})"))
+    } else {
+        db.batch(&format!("PRAGMA user_version = {version}"))
+    }
+}
+
 /// A text column as one of our types; a row that this program did not write is an error, never a guess.
-fn parsed<T: FromStr>(row: &Row<'_>, column: &str) -> rusqlite::Result<T>
+fn parsed<T: FromStr>(row: &Row<'_>, column: &str) -> DbResult<T>
 where
-    T::Err: std::error::Error + Send + Sync + 'static,
+    T::Err: std::fmt::Display,
 {
     let text: String = row.get(column)?;
-    text.parse().map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))
+    text.parse().map_err(|e: T::Err| DbError::Column { column: column.into(), what: e.to_string() })
 }
 
 /// As [`parsed`], where the column may be empty.
-fn parsed_if_any<T: FromStr>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>>
+fn parsed_if_any<T: FromStr>(row: &Row<'_>, column: &str) -> DbResult<Option<T>>
 where
-    T::Err: std::error::Error + Send + Sync + 'static,
+    T::Err: std::fmt::Display,
 {
     let text: Option<String> = row.get(column)?;
-    let parse = |t: String| {
-        t.parse().map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))
-    };
-    text.map(parse).transpose()
+    let wrong = |e: T::Err| DbError::Column { column: column.into(), what: e.to_string() };
+    text.map(|text| text.parse().map_err(wrong)).transpose()
 }
 
 /// A word in a column that is none of ours.
@@ -167,6 +233,68 @@ pub(crate) use words;
 mod tests {
     use super::*;
 
+    /// A fresh store in memory, and one on a real server where there is one.
+    fn stores() -> Vec<Store> {
+        let mut stores = vec![Store::in_memory().unwrap()];
+        if let Some(server) = postgres_server::shared() {
+            let store = Store::on_postgres(&server.database().unwrap()).unwrap();
+            store.db.enter();
+            stores.push(store);
+        }
+        stores
+    }
+
+    #[test]
+    fn every_kind_of_value_comes_back_as_it_went_in() {
+        for mut store in stores() {
+            store
+                .write(|db| {
+                    let tables = "CREATE TABLE t (n INTEGER, t TEXT, b BLOB) STRICT;";
+                    let tables = if db.is_shared() { for_postgres(tables) } else { tables.into() };
+                    db.batch(&tables)?;
+                    for values in [
+                        params![i64::MIN, "文", vec![0_u8, 255]].as_slice(),
+                        params![None::<u32>, None::<&str>, None::<Vec<u8>>],
+                    ] {
+                        db.execute("INSERT INTO t (n, t, b) VALUES ($1, $2, $3)", values)?;
+                    }
+                    let rows = db.all("SELECT * FROM t ORDER BY n IS NULL", params![], |row| {
+                        Ok((row.get::<Option<i64>>("n")?, row.get::<Option<String>>("t")?, row.get("b")?))
+                    })?;
+                    assert_eq!(rows[0], (Some(i64::MIN), Some("文".into()), Some(vec![0_u8, 255])));
+                    assert_eq!(rows[1], (None, None, None));
+                    let small =
+                        db.one("SELECT n FROM t WHERE n IS NOT NULL", params![], |row| row.get::<u8>("n"));
+                    assert!(matches!(small, Err(DbError::Column { .. })));
+                    assert!(db.execute("INSERT INTO t (n) VALUES ($1)", params![u64::MAX]).is_err());
+                    Ok(())
+                })
+                .unwrap_or_else(|problem| panic!("{problem}"));
+        }
+    }
+
+    #[test]
+    fn many_rows_go_in_together_and_a_refused_change_leaves_none() {
+        for mut store in stores() {
+            let row = |n: u32| params![n.to_string(), "k", n].to_vec();
+            let into = "INSERT INTO nonces (nonce, keyid, created)";
+            store.write(|db| Ok(db.insert_all(into, (0..250).map(row))?)).unwrap();
+            assert!(store.write(|db| Ok(db.insert_all(into, (249..300).map(row))?)).is_err());
+            let count: u32 = store.db.figure("SELECT count(*) FROM nonces", params![]).unwrap();
+            assert_eq!(count, 250);
+        }
+    }
+
+    #[test]
+    fn without_its_turn_a_shared_store_answers_nothing() {
+        let Some(server) = postgres_server::shared() else { return };
+        let store = Store::on_postgres(&server.database().unwrap()).unwrap();
+        assert!(matches!(store.db.figure::<u32>("SELECT 1", params![]), Err(DbError::Lost)));
+        store.db.enter();
+        assert_eq!(store.db.figure::<u32>("SELECT 1", params![]).unwrap(), 1);
+        store.db.leave();
+    }
+
     #[test]
     fn a_store_of_a_later_release_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
@@ -181,9 +309,9 @@ mod tests {
     fn what_the_first_version_denied_later_ones_deny_and_a_number_is_each_citys_own() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("centre.db");
-        let first = Connection::open(&path).unwrap();
-        first.execute_batch(include_str!("schema.sql")).unwrap();
-        first.pragma_update(None, "user_version", 1).unwrap();
+        let first = Db::Sqlite(Connection::open(&path).unwrap());
+        first.batch(include_str!("schema.sql")).unwrap();
+        set_version(&first, 1).unwrap();
         let at = "2014-10-20 07:45:00".parse().unwrap();
         let (ours, theirs) = ("2000".parse().unwrap(), "3150".parse().unwrap());
         let number = "2000000000000001".parse().unwrap();
@@ -203,11 +331,10 @@ mod tests {
     #[test]
     fn a_full_disk_leaves_nothing_half_done() {
         let mut store = Store::in_memory().unwrap();
-        let pages: u32 = store.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
-        store.connection.pragma_update(None, "max_page_count", pages + 1).unwrap();
-        let count = |store: &Store| -> u32 {
-            store.connection.query_row("SELECT count(*) FROM nonces", [], |row| row.get(0)).unwrap()
-        };
+        let pages: u32 = store.db.figure("PRAGMA page_count", params![]).unwrap();
+        store.db.all(&format!("PRAGMA max_page_count = {}", pages + 1), params![], |_| Ok(())).unwrap();
+        let count =
+            |store: &Store| -> u32 { store.db.figure("SELECT count(*) FROM nonces", params![]).unwrap() };
         let problem = store.write(|db| {
             for nonce in 0..1000 {
                 use_nonce(db, "alipay", &nonce.to_string(), 1, 0)?;

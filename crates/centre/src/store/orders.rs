@@ -1,7 +1,7 @@
 //! Orders (订单) and their sessions: what a wallet asked for, and how far it has come.
 
+use super::db::{Db, DbError, DbResult, Row, params};
 use model::{CardNumber, CardTime, CityCode, Date, PurseFen, Tac, WalletId};
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use tsm::Reservation;
 
 use super::outbox::tell_order;
@@ -70,14 +70,15 @@ const SELECT: &str = "SELECT orders.*, sessions.id AS session FROM orders
     JOIN sessions ON sessions.wallet = orders.wallet AND sessions.\"order\" = orders.id";
 
 impl OrderRow {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let fen = |column: &str| -> rusqlite::Result<Option<PurseFen>> {
-            Ok(row.get::<_, Option<u32>>(column)?.and_then(|fen| PurseFen::try_from(fen).ok()))
+    fn read(row: &Row<'_>) -> DbResult<Self> {
+        let fen = |column: &str| -> DbResult<Option<PurseFen>> {
+            Ok(row.get::<Option<u32>>(column)?.and_then(|fen| PurseFen::try_from(fen).ok()))
         };
         let reservation: Option<Vec<u8>> = row.get("reservation")?;
-        let reservation = reservation.map(|bytes| minicbor::decode(&bytes)).transpose().map_err(|e| {
-            rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, Box::new(e))
-        })?;
+        let reservation = reservation
+            .map(|bytes| minicbor::decode(&bytes))
+            .transpose()
+            .map_err(|e| DbError::Column { column: "reservation".into(), what: e.to_string() })?;
         Ok(OrderRow {
             seq: row.get("seq")?,
             wallet: parsed(row, "wallet")?,
@@ -95,171 +96,154 @@ impl OrderRow {
             about: row.get("about")?,
             balance: fen("balance_fen")?,
             reservation,
-            tac: row.get::<_, Option<u32>>("tac")?.map(Tac::from_u32),
+            tac: row.get::<Option<u32>>("tac")?.map(Tac::from_u32),
             attempt: row.get("attempt")?,
             placed_at: parsed(row, "placed_at")?,
             changed_at: parsed(row, "changed_at")?,
         })
     }
 
-    pub(crate) fn find(db: &Connection, wallet: &WalletId, id: &str) -> rusqlite::Result<Option<Self>> {
-        db.prepare_cached(&format!("{SELECT} WHERE orders.wallet = ?1 AND orders.id = ?2"))?
-            .query_row(params![wallet.as_str(), id], OrderRow::read)
-            .optional()
+    pub(crate) fn find(db: &Db, wallet: &WalletId, id: &str) -> DbResult<Option<Self>> {
+        db.one(
+            &format!("{SELECT} WHERE orders.wallet = $1 AND orders.id = $2"),
+            params![wallet.as_str(), id],
+            OrderRow::read,
+        )
     }
 
-    pub(crate) fn of_session(db: &Connection, session: &str) -> rusqlite::Result<Option<Self>> {
-        db.prepare_cached(&format!("{SELECT} WHERE sessions.id = ?1"))?
-            .query_row(params![session], OrderRow::read)
-            .optional()
+    pub(crate) fn of_session(db: &Db, session: &str) -> DbResult<Option<Self>> {
+        db.one(&format!("{SELECT} WHERE sessions.id = $1"), params![session], OrderRow::read)
     }
 
     /// A wallet's orders after `seq`, oldest first.
-    pub(crate) fn after(
-        db: &Connection,
-        wallet: &WalletId,
-        seq: u64,
-        most: u32,
-    ) -> rusqlite::Result<Vec<Self>> {
-        db.prepare_cached(&format!("{SELECT} WHERE orders.wallet = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"))?
-            .query_map(params![wallet.as_str(), seq, most], OrderRow::read)?
-            .collect()
+    pub(crate) fn after(db: &Db, wallet: &WalletId, seq: u64, most: u32) -> DbResult<Vec<Self>> {
+        db.all(
+            &format!("{SELECT} WHERE orders.wallet = $1 AND seq > $2 ORDER BY seq LIMIT $3"),
+            params![wallet.as_str(), seq, most],
+            OrderRow::read,
+        )
     }
 
     /// The order of a card's number whose CREDIT FOR LOAD has no proven end. There is at most one: a load that is
     /// in doubt is settled before another begins.
-    pub(crate) fn unsettled(db: &Connection, number: CardNumber) -> rusqlite::Result<Option<Self>> {
-        db.prepare_cached(&format!(
-            "{SELECT} WHERE number = ?1 AND reservation IS NOT NULL AND state = 'in_doubt'
+    pub(crate) fn unsettled(db: &Db, number: CardNumber) -> DbResult<Option<Self>> {
+        db.one(
+            &format!(
+                "{SELECT} WHERE number = $1 AND reservation IS NOT NULL AND state = 'in_doubt'
              ORDER BY seq LIMIT 1"
-        ))?
-        .query_row(params![number.raw()], OrderRow::read)
-        .optional()
+            ),
+            params![number.raw()],
+            OrderRow::read,
+        )
     }
 
     /// Whether the card has an order of this kind that is not refused.
-    pub(crate) fn exists(
-        db: &Connection,
-        wallet: &WalletId,
-        card: &str,
-        kind: OrderKind,
-    ) -> rusqlite::Result<bool> {
-        db.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM orders WHERE wallet = ?1 AND card = ?2 AND kind = ?3 AND state <> 'refused')",
-        )?
-        .query_row(params![wallet.as_str(), card, kind.as_str()], |row| row.get(0))
+    pub(crate) fn exists(db: &Db, wallet: &WalletId, card: &str, kind: OrderKind) -> DbResult<bool> {
+        db.figure("SELECT EXISTS (SELECT 1 FROM orders WHERE wallet = $1 AND card = $2 AND kind = $3 AND state <> 'refused')", params![wallet.as_str(), card, kind.as_str()])
     }
 
     /// Whether an order of this kind came as far as the card before it was refused, and none is under way.
-    pub(crate) fn was_begun(
-        db: &Connection,
-        wallet: &WalletId,
-        card: &str,
-        kind: OrderKind,
-    ) -> rusqlite::Result<bool> {
-        let begun: bool = db
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM orders WHERE wallet = ?1 AND card = ?2 AND kind = ?3 AND attempt > 0)",
-            )?
-            .query_row(params![wallet.as_str(), card, kind.as_str()], |row| row.get(0))?;
+    pub(crate) fn was_begun(db: &Db, wallet: &WalletId, card: &str, kind: OrderKind) -> DbResult<bool> {
+        let begun: bool = db.figure("SELECT EXISTS (SELECT 1 FROM orders WHERE wallet = $1 AND card = $2 AND kind = $3 AND attempt > 0)", params![wallet.as_str(), card, kind.as_str()])?;
         Ok(begun && !OrderRow::exists(db, wallet, card, kind)?)
     }
 
     /// Loads that a card has proven, newest first.
-    pub(crate) fn loads_of(db: &Connection, number: CardNumber, most: u32) -> rusqlite::Result<Vec<Self>> {
-        db.prepare_cached(&format!(
-            "{SELECT} WHERE number = ?1 AND kind = 'load' AND state = 'done' ORDER BY seq DESC LIMIT ?2"
-        ))?
-        .query_map(params![number.raw(), most], OrderRow::read)?
-        .collect()
+    pub(crate) fn loads_of(db: &Db, number: CardNumber, most: u32) -> DbResult<Vec<Self>> {
+        db.all(
+            &format!(
+                "{SELECT} WHERE number = $1 AND kind = 'load' AND state = 'done' ORDER BY seq DESC LIMIT $2"
+            ),
+            params![number.raw(), most],
+            OrderRow::read,
+        )
     }
 
     /// A card's loads whose offer is written down, placed since a moment.
-    pub(crate) fn reserved_since(
-        db: &Connection,
-        number: CardNumber,
-        since: CardTime,
-    ) -> rusqlite::Result<Vec<Self>> {
-        db.prepare_cached(&format!(
-            "{SELECT} WHERE number = ?1 AND reservation IS NOT NULL AND kind = 'load' AND placed_at >= ?2 ORDER BY seq"
-        ))?
-        .query_map(params![number.raw(), since.to_string()], OrderRow::read)?
-        .collect()
+    pub(crate) fn reserved_since(db: &Db, number: CardNumber, since: CardTime) -> DbResult<Vec<Self>> {
+        db.all(
+            &format!(
+                "{SELECT} WHERE number = $1 AND reservation IS NOT NULL AND kind = 'load' AND placed_at >= $2
+                 ORDER BY seq"
+            ),
+            params![number.raw(), since.to_string()],
+            OrderRow::read,
+        )
     }
 
-    pub(crate) fn insert(&self, db: &Connection) -> rusqlite::Result<()> {
-        db.prepare_cached(
+    pub(crate) fn insert(&self, db: &Db) -> DbResult<()> {
+        db.execute(
             "INSERT INTO orders (wallet, id, digest, kind, card, number, city, amount_fen, reference, state,
                                  placed_at, changed_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)",
-        )?
-        .execute(params![
-            self.wallet.as_str(),
-            self.id,
-            self.digest,
-            self.kind.as_str(),
-            self.card,
-            self.number.map(CardNumber::raw),
-            self.city.map(|city| city.to_string()),
-            self.amount.get(),
-            self.reference,
-            self.state.as_str(),
-            self.placed_at.to_string(),
-        ])?;
-        db.prepare_cached("INSERT INTO sessions (id, wallet, \"order\") VALUES (?1, ?2, ?3)")?
-            .execute(params![self.session, self.wallet.as_str(), self.id])?;
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)",
+            params![
+                self.wallet.as_str(),
+                &self.id,
+                self.digest,
+                self.kind.as_str(),
+                &self.card,
+                self.number.map(CardNumber::raw),
+                self.city.map(|city| city.to_string()),
+                self.amount.get(),
+                &self.reference,
+                self.state.as_str(),
+                self.placed_at.to_string(),
+            ],
+        )?;
+        db.execute(
+            "INSERT INTO sessions (id, wallet, \"order\") VALUES ($1, $2, $3)",
+            params![&self.session, self.wallet.as_str(), &self.id],
+        )?;
         Ok(())
     }
 
     /// A new attempt begins. `false`: another has begun since this row was read, or the order is over.
-    pub(crate) fn begin(&mut self, db: &Connection) -> rusqlite::Result<bool> {
-        let changed = db
-            .prepare_cached(
-                "UPDATE orders SET attempt = attempt + 1
-                 WHERE wallet = ?1 AND id = ?2 AND attempt = ?3 AND state NOT IN ('done', 'refused')",
-            )?
-            .execute(params![self.wallet.as_str(), self.id, self.attempt])?;
+    pub(crate) fn begin(&mut self, db: &Db) -> DbResult<bool> {
+        let changed = db.execute(
+            "UPDATE orders SET attempt = attempt + 1
+                 WHERE wallet = $1 AND id = $2 AND attempt = $3 AND state NOT IN ('done', 'refused')",
+            params![self.wallet.as_str(), &self.id, self.attempt],
+        )?;
         self.attempt = self.attempt.saturating_add(1);
         Ok(changed == 1)
     }
 
     /// An order by its running number, as the ledger's entries name it.
-    pub(crate) fn numbered(db: &Connection, seq: u64) -> rusqlite::Result<Option<Self>> {
-        db.prepare_cached(&format!("{SELECT} WHERE orders.seq = ?1"))?
-            .query_row(params![seq], OrderRow::read)
-            .optional()
+    pub(crate) fn numbered(db: &Db, seq: u64) -> DbResult<Option<Self>> {
+        db.one(&format!("{SELECT} WHERE orders.seq = $1"), params![seq], OrderRow::read)
     }
 
     /// Writes down everything that may change after an order was placed, and tells its wallet of a new state. `false`: another attempt has begun since this
     /// row was read, or the order is over, or it would be the second in doubt on its card; nothing was written.
-    pub(crate) fn update(&self, db: &Connection) -> rusqlite::Result<bool> {
-        let before: Option<String> = db
-            .prepare_cached("SELECT state FROM orders WHERE wallet = ?1 AND id = ?2")?
-            .query_row(params![self.wallet.as_str(), self.id], |row| row.get(0))
-            .optional()?;
+    pub(crate) fn update(&self, db: &Db) -> DbResult<bool> {
+        let before: Option<String> = db.one(
+            "SELECT state FROM orders WHERE wallet = $1 AND id = $2",
+            params![self.wallet.as_str(), &self.id],
+            |row| row.get("state"),
+        )?;
         let reservation = self.reservation.as_ref().and_then(|r| minicbor::to_vec(r).ok());
-        let changed = db.prepare_cached(
-            "UPDATE orders SET number = ?3, city = ?4, state = ?5, code = ?6, about = ?7, balance_fen = ?8,
-                               reservation = ?9, tac = ?10, changed_at = ?11
-             WHERE wallet = ?1 AND id = ?2 AND attempt = ?12 AND state NOT IN ('done', 'refused')
-               AND (?5 <> 'in_doubt' OR NOT EXISTS
-                    (SELECT 1 FROM orders AS other WHERE other.number = ?3 AND other.seq <> orders.seq
+        let changed = db.execute(
+            "UPDATE orders SET number = $3, city = $4, state = $5, code = $6, about = $7, balance_fen = $8,
+                               reservation = $9, tac = $10, changed_at = $11
+             WHERE wallet = $1 AND id = $2 AND attempt = $12 AND state NOT IN ('done', 'refused')
+               AND ($5 <> 'in_doubt' OR NOT EXISTS
+                    (SELECT 1 FROM orders AS other WHERE other.number = $3 AND other.seq <> orders.seq
                      AND other.state = 'in_doubt' AND other.reservation IS NOT NULL))",
-        )?
-        .execute(params![
-            self.wallet.as_str(),
-            self.id,
-            self.number.map(CardNumber::raw),
-            self.city.map(|city| city.to_string()),
-            self.state.as_str(),
-            self.code,
-            self.about,
-            self.balance.map(PurseFen::get),
-            reservation,
-            self.tac.map(Tac::as_u32),
-            self.changed_at.to_string(),
-            self.attempt,
-        ])?;
+            params![
+                self.wallet.as_str(),
+                &self.id,
+                self.number.map(CardNumber::raw),
+                self.city.map(|city| city.to_string()),
+                self.state.as_str(),
+                &self.code,
+                &self.about,
+                self.balance.map(PurseFen::get),
+                reservation,
+                self.tac.map(Tac::as_u32),
+                self.changed_at.to_string(),
+                self.attempt,
+            ],
+        )?;
         if changed == 1 && before.is_some_and(|before| before != self.state.as_str()) {
             tell_order(db, self)?;
         }
@@ -267,12 +251,14 @@ impl OrderRow {
     }
 
     /// How many loads are done, and their sum in fen.
-    pub(crate) fn loads_done(db: &Connection) -> rusqlite::Result<(u64, i64)> {
-        db.query_row(
-            "SELECT count(*), coalesce(sum(amount_fen), 0) FROM orders WHERE kind = 'load' AND state = 'done'",
-            [],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
+    pub(crate) fn loads_done(db: &Db) -> DbResult<(u64, i64)> {
+        let sums = db.one(
+            "SELECT count(*), CAST(coalesce(sum(amount_fen), 0) AS BIGINT) FROM orders
+             WHERE kind = 'load' AND state = 'done'",
+            params![],
+            |row| Ok((row.at(0)?, row.at(1)?)),
+        )?;
+        Ok(sums.unwrap_or_default())
     }
 
     /// The day it was placed.

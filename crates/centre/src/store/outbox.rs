@@ -3,8 +3,8 @@
 //! Invariant: an event is there if and only if its change is. Cursors are given afterwards, a wallet at a time, so no
 //! change waits for another's; a cursor once given is never followed by a smaller one.
 
+use super::db::{Db, DbResult, Row, params};
 use model::{CardTime, WalletId};
-use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
 use super::cards::CardRow;
@@ -31,7 +31,7 @@ pub(crate) struct Told {
 }
 
 /// Tells of an order whose state has changed.
-pub(super) fn tell_order(db: &Connection, order: &OrderRow) -> rusqlite::Result<()> {
+pub(super) fn tell_order(db: &Db, order: &OrderRow) -> DbResult<()> {
     let mut data = json!({
         "id": order.id,
         "kind": order.kind.as_str(),
@@ -57,69 +57,61 @@ pub(super) fn tell_order(db: &Connection, order: &OrderRow) -> rusqlite::Result<
 }
 
 /// Tells of a card whose state has changed.
-pub(super) fn tell_card(db: &Connection, card: &CardRow, at: CardTime) -> rusqlite::Result<()> {
+pub(super) fn tell_card(db: &Db, card: &CardRow, at: CardTime) -> DbResult<()> {
     let state = card.state.as_str();
     let data = json!({ "id": card.id, "city": card.city.to_string(), "state": state });
     tell(db, &card.wallet, &format!("card:{}", card.id), &format!("card.{state}"), at, &data)
 }
 
-fn tell(
-    db: &Connection,
-    wallet: &WalletId,
-    object: &str,
-    kind: &str,
-    at: CardTime,
-    data: &Value,
-) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT INTO outbox (wallet, object, type, at, data) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![wallet.as_str(), object, kind, at.to_string(), data.to_string()])?;
+fn tell(db: &Db, wallet: &WalletId, object: &str, kind: &str, at: CardTime, data: &Value) -> DbResult<()> {
+    db.execute(
+        "INSERT INTO outbox (wallet, object, type, at, data) VALUES ($1, $2, $3, $4, $5)",
+        params![wallet.as_str(), object, kind, at.to_string(), data.to_string()],
+    )?;
     Ok(())
 }
 
 /// Whether events of this wallet have no cursor yet.
-pub(crate) fn is_unnumbered(db: &Connection, wallet: &WalletId) -> rusqlite::Result<bool> {
-    let any: i64 = db
-        .prepare_cached(
-            "SELECT count(*) FROM (SELECT id FROM outbox WHERE wallet = ?1 AND seq IS NULL LIMIT 1) AS new",
-        )?
-        .query_row(params![wallet.as_str()], |row| row.get(0))?;
+pub(crate) fn is_unnumbered(db: &Db, wallet: &WalletId) -> DbResult<bool> {
+    let any: i64 = db.figure(
+        "SELECT count(*) FROM (SELECT id FROM outbox WHERE wallet = $1 AND seq IS NULL LIMIT 1) AS new",
+        params![wallet.as_str()],
+    )?;
     Ok(any > 0)
 }
 
 /// Gives the next events of a wallet their cursors. Whoever else numbers the same wallet's waits on its row.
-pub(crate) fn number_events(db: &Connection, wallet: &WalletId) -> Result<(), Problem> {
+pub(crate) fn number_events(db: &Db, wallet: &WalletId) -> Result<(), Problem> {
     let wallet = wallet.as_str();
-    db.prepare_cached("INSERT INTO outbox_last (wallet, last) VALUES (?1, 0) ON CONFLICT DO NOTHING")?
-        .execute(params![wallet])?;
-    db.prepare_cached("UPDATE outbox_last SET last = last WHERE wallet = ?1")?.execute(params![wallet])?;
-    let mut last: u64 = db
-        .prepare_cached("SELECT last FROM outbox_last WHERE wallet = ?1")?
-        .query_row(params![wallet], |row| row.get(0))?;
-    let new: Vec<i64> = db
-        .prepare_cached("SELECT id FROM outbox WHERE wallet = ?1 AND seq IS NULL ORDER BY id LIMIT ?2")?
-        .query_map(params![wallet, AT_ONCE], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+    db.execute(
+        "INSERT INTO outbox_last (wallet, last) VALUES ($1, 0) ON CONFLICT DO NOTHING",
+        params![wallet],
+    )?;
+    db.execute("UPDATE outbox_last SET last = last WHERE wallet = $1", params![wallet])?;
+    let mut last: u64 = db.figure("SELECT last FROM outbox_last WHERE wallet = $1", params![wallet])?;
+    let new: Vec<i64> = db.all(
+        "SELECT id FROM outbox WHERE wallet = $1 AND seq IS NULL ORDER BY id LIMIT $2",
+        params![wallet, AT_ONCE],
+        |row| row.at(0),
+    )?;
     for id in new {
         last = last.saturating_add(1);
-        db.prepare_cached("UPDATE outbox SET seq = ?1 WHERE id = ?2")?.execute(params![last, id])?;
+        db.execute("UPDATE outbox SET seq = $1 WHERE id = $2", params![last, id])?;
     }
-    db.prepare_cached("UPDATE outbox_last SET last = ?1 WHERE wallet = ?2")?
-        .execute(params![last, wallet])?;
+    db.execute("UPDATE outbox_last SET last = $1 WHERE wallet = $2", params![last, wallet])?;
     Ok(())
 }
 
 /// The last cursor of a wallet's events.
-pub(crate) fn last_event(db: &Connection, wallet: &WalletId) -> rusqlite::Result<u64> {
-    let last = db
-        .prepare_cached("SELECT last FROM outbox_last WHERE wallet = ?1")?
-        .query_row(params![wallet.as_str()], |row| row.get(0))
-        .optional()?;
+pub(crate) fn last_event(db: &Db, wallet: &WalletId) -> DbResult<u64> {
+    let last =
+        db.one("SELECT last FROM outbox_last WHERE wallet = $1", params![wallet.as_str()], |row| row.at(0))?;
     Ok(last.unwrap_or(0))
 }
 
 const SELECT: &str = "SELECT seq, object, type, at, data FROM outbox";
 
-fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Told> {
+fn read(row: &Row<'_>) -> DbResult<Told> {
     Ok(Told {
         seq: row.get("seq")?,
         object: row.get("object")?,
@@ -130,22 +122,17 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Told> {
 }
 
 /// A wallet's events after a cursor, oldest first.
-pub(crate) fn events_after(
-    db: &Connection,
-    wallet: &WalletId,
-    seq: u64,
-    most: u32,
-) -> rusqlite::Result<Vec<Told>> {
-    db.prepare_cached(&format!("{SELECT} WHERE wallet = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"))?
-        .query_map(params![wallet.as_str(), seq, most], read)?
-        .collect()
+pub(crate) fn events_after(db: &Db, wallet: &WalletId, seq: u64, most: u32) -> DbResult<Vec<Told>> {
+    db.all(
+        &format!("{SELECT} WHERE wallet = $1 AND seq > $2 ORDER BY seq LIMIT $3"),
+        params![wallet.as_str(), seq, most],
+        read,
+    )
 }
 
 impl Told {
     /// One event of a wallet's.
-    pub(crate) fn find(db: &Connection, wallet: &WalletId, seq: u64) -> rusqlite::Result<Option<Self>> {
-        db.prepare_cached(&format!("{SELECT} WHERE wallet = ?1 AND seq = ?2"))?
-            .query_row(params![wallet.as_str(), seq], read)
-            .optional()
+    pub(crate) fn find(db: &Db, wallet: &WalletId, seq: u64) -> DbResult<Option<Self>> {
+        db.one(&format!("{SELECT} WHERE wallet = $1 AND seq = $2"), params![wallet.as_str(), seq], read)
     }
 }

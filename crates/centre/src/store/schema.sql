@@ -3,7 +3,7 @@ CREATE TABLE cards (
     wallet      TEXT NOT NULL,
     id          TEXT NOT NULL,
     digest      BLOB NOT NULL,              -- SHA-256 of the request that made it
-    user        TEXT NOT NULL,              -- the wallet's own name for the passenger
+    "user"      TEXT NOT NULL,              -- the wallet's own name for the passenger
     city        TEXT NOT NULL,
     phone       TEXT NOT NULL,
     se_id       TEXT NOT NULL,

@@ -2,8 +2,8 @@
 //!
 //! Invariant: a step is written in the transaction that makes it true; one that is repeated keeps its place.
 
+use super::db::{Db, DbResult, params};
 use model::{CardTime, WalletId};
-use rusqlite::{Connection, params};
 
 use super::{parsed, words};
 
@@ -50,36 +50,32 @@ pub(crate) struct StepRow {
 impl StepRow {
     /// Writes down how a step stands now.
     pub(crate) fn note(
-        db: &Connection,
+        db: &Db,
         order: (&WalletId, &str),
         name: StepName,
         state: StepState,
         at: CardTime,
-    ) -> rusqlite::Result<()> {
-        db.prepare_cached(
-            "INSERT INTO steps (wallet, \"order\", name, state, at) VALUES (?1, ?2, ?3, ?4, ?5)
+    ) -> DbResult<()> {
+        db.execute(
+            "INSERT INTO steps (wallet, \"order\", name, state, at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (wallet, \"order\", name) DO UPDATE SET state = excluded.state, at = excluded.at",
-        )?
-        .execute(params![
-            order.0.as_str(),
-            order.1,
-            name.as_str(),
-            state.as_str(),
-            at.to_string()
-        ])?;
+            params![order.0.as_str(), order.1, name.as_str(), state.as_str(), at.to_string()],
+        )?;
         Ok(())
     }
 
     /// The steps of an order, in the order they were begun.
-    pub(crate) fn of(db: &Connection, wallet: &WalletId, order: &str) -> rusqlite::Result<Vec<Self>> {
-        db.prepare_cached("SELECT * FROM steps WHERE wallet = ?1 AND \"order\" = ?2 ORDER BY seq")?
-            .query_map(params![wallet.as_str(), order], |row| {
+    pub(crate) fn of(db: &Db, wallet: &WalletId, order: &str) -> DbResult<Vec<Self>> {
+        db.all(
+            "SELECT * FROM steps WHERE wallet = $1 AND \"order\" = $2 ORDER BY seq",
+            params![wallet.as_str(), order],
+            |row| {
                 Ok(StepRow {
                     name: parsed(row, "name")?,
                     state: parsed(row, "state")?,
                     at: parsed(row, "at")?,
                 })
-            })?
-            .collect()
+            },
+        )
     }
 }
