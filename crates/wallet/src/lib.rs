@@ -12,6 +12,7 @@
 mod centre;
 mod core;
 mod daily;
+mod hooks;
 pub mod http;
 mod money;
 mod orders;
@@ -27,6 +28,7 @@ mod transport;
 
 pub use crate::core::{Config, Core, Demo, OpenError, Storage};
 pub use centre::{City, History, PastLoad, PastTap};
+pub use hooks::Told;
 pub use money::{Books, Purse};
 pub use orders::Order;
 pub use passengers::{Account, Card};

@@ -66,6 +66,8 @@ codes! {
     BodyMalformed 400 "body-malformed"
     BodyTooLarge 413 "body-too-large"
     QueryMalformed 400 "query-malformed"
+    HookWrong 401 "hook-wrong"
+    HookClock 401 "hook-clock"
     UnknownPath 404 "unknown-path"
     MethodNotAllowed 405 "method-not-allowed"
     CentreSilent 503 "centre-silent"

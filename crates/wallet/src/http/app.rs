@@ -9,6 +9,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
 use model::{CardTime, CityCode, Fen};
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
@@ -17,6 +18,7 @@ use super::answer::parse;
 use super::blocking;
 use crate::centre::{City, History};
 use crate::core::Core;
+use crate::hooks::Told;
 use crate::orders::Order;
 use crate::passengers::{Account, Card};
 use crate::place::{Payer, Pick, Target};
@@ -25,6 +27,26 @@ use crate::push::Device;
 use crate::store::Refusal;
 
 type Body = Result<Bytes, BytesRejection>;
+
+/// The centre's webhook.
+pub(super) async fn hear(
+    State(core): State<Arc<Core>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    let body = body?;
+    let hear = move || {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let told = Told {
+            id: header("webhook-id"),
+            timestamp: header("webhook-timestamp"),
+            signature: header("webhook-signature"),
+        };
+        core.hear(told, &body)
+    };
+    blocking(hear).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

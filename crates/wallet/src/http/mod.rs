@@ -34,6 +34,7 @@ pub fn router(core: Arc<Core>) -> axum::Router {
         .route("/app/orders/{id}", get(app::order))
         .route("/app/cards/{id}/history", get(app::history))
         .route("/app/cities", get(app::cities))
+        .route("/hooks/centre", post(app::hear))
         .route("/app/me", get(app::me))
         .route("/app/days/{day}/file", get(app::day_file))
         .fallback(answer::unknown_path)

@@ -6,6 +6,7 @@
 
 mod cards;
 mod days;
+mod hooks;
 mod orders;
 mod passengers;
 
@@ -19,13 +20,15 @@ use rusqlite::{Connection, Row, TransactionBehavior};
 pub(crate) use cards::CardRow;
 pub use cards::CardState;
 pub(crate) use days::DayFile;
+pub(crate) use hooks::{hook_secret, keep_secret, note_heard, was_heard};
 pub(crate) use orders::OrderRow;
 pub use orders::{OrderKind, OrderState, Refusal, Session};
 pub(crate) use passengers::{PassengerRow, Tries, add_device, devices};
 
 use crate::problem::Problem;
 
-const SCHEMA: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const SCHEMA: [&str; 3] =
+    [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 /// How long a writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -165,6 +168,6 @@ mod tests {
         drop(Store::in_file(&path).unwrap());
         drop(Store::in_file(&path).unwrap());
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-        assert!(matches!(Store::in_file(&path), Err(StoreError::Newer { found: 99, known: 2 })));
+        assert!(matches!(Store::in_file(&path), Err(StoreError::Newer { found: 99, known: 3 })));
     }
 }

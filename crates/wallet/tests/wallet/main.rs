@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)] // a test may fail loudly
 
 mod app;
+mod hooks;
 mod orders;
 mod passengers;
 mod support;

@@ -18,6 +18,8 @@ use wallet::{
 
 pub(crate) const WALLET: &str = "alipay";
 pub(crate) const PASSWORD: &str = "135790";
+/// What the centre signs its webhooks with.
+pub(crate) const HOOK_SECRET: &[u8] = b"a secret of the webhook's, 32 long";
 pub(crate) const SE_ID: &str = "4805A0";
 
 /// What goes wrong with the next request.
@@ -161,6 +163,9 @@ impl Kept {
                     Some((_, order)) => (200, order.clone()),
                     None => (404, problem("unknown-order")),
                 }
+            }
+            (Method::Put, "/v1/webhooks/main") => {
+                (200, json!({"id": "main", "secret": format!("whsec_{}", STANDARD.encode(HOOK_SECRET))}))
             }
             (Method::Put, path) => {
                 let digest = hex::encode(Sha256::digest(&request.body));

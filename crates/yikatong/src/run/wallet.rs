@@ -64,9 +64,10 @@ pub(crate) fn run(command: &Wallet, registry: &Registry) -> Outcome {
     outln!("{:<7} {centre_url}", "centre");
     outln!("Ctrl-C ends it.");
     let stop = Arc::new(AtomicBool::new(false));
+    let public = command.public.as_ref().map(|url| format!("{}/hooks/centre", url.trim_end_matches('/')));
     let following = std::thread::spawn({
         let (core, stop) = (Arc::clone(&core), Arc::clone(&stop));
-        move || follow(&core, &stop)
+        move || follow(&core, &stop, public.as_deref())
     });
     let served = runtime.block_on(serve(vec![(door, wallet::http::router(core))]));
     stop.store(true, Ordering::Relaxed);
@@ -128,9 +129,17 @@ pub(crate) fn signing_seed(path: &Path) -> Outcome<[u8; 32]> {
     Ok(seed)
 }
 
-/// Asks the centre now and then how the wallet's open orders stand, and sends it the files of days that are over.
-pub(crate) fn follow(core: &Core, stop: &AtomicBool) {
+/// Tells the centre where the wallet hears of its orders, asks now and then how the open ones stand all the same, and
+/// sends it the files of days that are over.
+pub(crate) fn follow(core: &Core, stop: &AtomicBool, hook: Option<&str>) {
+    let mut to_register = hook;
     while !stop.load(Ordering::Relaxed) {
+        if let Some(url) = to_register {
+            match core.register_hook(url) {
+                Ok(()) => to_register = None,
+                Err(problem) => tracing::info!(%problem, "the centre does not send events yet"),
+            }
+        }
         wait(FOLLOW, stop);
         if let Err(problem) = core.refresh_open() {
             tracing::warn!(%problem, "open orders wait for the next question");

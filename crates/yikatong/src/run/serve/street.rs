@@ -105,7 +105,8 @@ pub(super) fn open(
         }),
         std::thread::spawn({
             let (app, stop) = (Arc::clone(&app), Arc::clone(&stop));
-            move || follow(&app, &stop)
+            let hook = format!("{}/hooks/centre", url(wallet));
+            move || follow(&app, &stop, Some(&hook))
         }),
         std::thread::spawn({
             let stop = Arc::clone(&stop);
