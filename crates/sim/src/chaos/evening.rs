@@ -124,16 +124,28 @@ impl World {
         if std::mem::replace(&mut file.taken, true) {
             return Ok(());
         }
-        let (keyid, path) = (format!("city:{}", file.name.from), format!("/v1/files/{}/verdicts", file.name));
-        self.judge.file_taken(&file.honest, day, paid).map_err(|Broken { rule, who }| {
-            let sent = self.signed(&keyid, "GET", &path, Vec::new());
-            let said = sent.ok().map(|sent| self.wire.state().deliver(&sent, false));
-            let said = match said {
-                Some(Delivery::Answered(answer)) => String::from_utf8_lossy(&answer.body).into_owned(),
-                _ => String::new(),
-            };
-            Broken { rule: format!("{rule}; the centre says {said}"), who }
-        })
+        let (name, honest) = (file.name, file.honest.clone());
+        let unproven = if self.wrong_readers && self.judge.owed(&honest) != paid.get() {
+            self.unproven(name)?
+        } else {
+            Vec::new()
+        };
+        let unproven: Vec<&TapRecord> = unproven.into_iter().filter_map(|index| honest.get(index)).collect();
+        self.judge.file_taken(&honest, day, paid, &unproven)
+    }
+
+    /// Which of a file's records the centre names as without their card's proof, from 0.
+    fn unproven(&mut self, name: FileName) -> Result<Vec<usize>, Broken> {
+        let path = format!("/v1/files/{name}/verdicts");
+        let sent = self.signed(&format!("city:{}", name.from), "GET", &path, Vec::new())?;
+        let Delivery::Answered(answer) = self.wire.state().deliver(&sent, false) else {
+            return Ok(Vec::new());
+        };
+        let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let verdicts = said.get("not_paid").and_then(Value::as_array).cloned().unwrap_or_default();
+        let differs = |verdict: &&Value| verdict.get("reason").and_then(Value::as_str) == Some("tac-differs");
+        let line = |verdict: &Value| usize::try_from(verdict.get("line_no")?.as_u64()?.checked_sub(2)?).ok();
+        Ok(verdicts.iter().filter(differs).filter_map(line).collect())
     }
 
     fn signed(

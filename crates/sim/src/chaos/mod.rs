@@ -78,6 +78,8 @@ pub struct ChaosReport {
     pub lost_doubts: u64,
     /// Value that lying phones destroyed by calling their own passenger's purse empty when it was to be taken off, in fen.
     pub burnt_fen: i64,
+    /// Rides that readers with wrong clocks sent in with another tap's proof: unpaid, each named by its verdict.
+    pub unproven_rides: u64,
     /// Faults that struck, by kind.
     pub faults: BTreeMap<&'static str, u64>,
     /// Of all events: the same seed gives the same.
@@ -127,6 +129,7 @@ impl ChaosReport {
         self.loads = self.loads.saturating_add(loads);
         self.debits = self.debits.saturating_add(debits);
         self.burnt_fen = self.burnt_fen.saturating_add(world.judge.burnt());
+        self.unproven_rides = self.unproven_rides.saturating_add(world.judge.unproven());
         match ended {
             Ok(()) => self.lost_doubts = self.lost_doubts.saturating_add(world.judge.doubts()),
             Err(Broken { rule, who }) => {
@@ -207,6 +210,7 @@ impl World {
                 if let Some(stand) = self.stands.get_mut(stand) {
                     stand.wrong_by = seconds;
                 }
+                self.wrong_readers = true;
                 self.story.fault(Who::All, "reader's clock wrong");
             }
         }

@@ -45,7 +45,7 @@ pub(super) struct Stand {
 pub(super) struct Ride {
     stand: usize,
     number: u64,
-    /// By the reader's clock.
+    /// When the card was first held to the reader for it, by the reader's clock.
     at: CardTime,
     request: Request,
 }
@@ -147,7 +147,6 @@ impl World {
     /// A passenger holds the card to a reader.
     pub(super) fn tap(&mut self, index: usize) -> Result<(), Broken> {
         let Some(person) = self.people.get(index) else { return Ok(()) };
-        let now = self.time.now();
         let (torn, inside, home) = (person.ride, person.inside, person.home);
         let again = torn.filter(|ride| self.is_same_ride(ride) && self.dice.below(4) > 0);
         let ride = match again {
@@ -163,7 +162,7 @@ impl World {
                     (true, None) => Request::Enter,
                     (true, Some(_)) => Request::Leave { list },
                 };
-                Ride { stand, number: self.fresh(), at: now, request }
+                Ride { stand, number: self.fresh(), at: self.by_reader(stand), request }
             }
         };
         self.hold(index, ride)
@@ -171,9 +170,13 @@ impl World {
 
     /// Whether the reader, by its own clock, can take another hold for the same ride.
     fn is_same_ride(&self, ride: &Ride) -> bool {
-        let wrong_by = self.stands.get(ride.stand).map_or(0, |stand| stand.wrong_by);
-        let moment = self.time.now().plus_seconds(wrong_by);
-        moment.seconds_since(ride.at).saturating_abs() < SAME_RIDE_S
+        self.by_reader(ride.stand).seconds_since(ride.at).saturating_abs() < SAME_RIDE_S
+    }
+
+    /// What a reader's clock says.
+    fn by_reader(&self, stand: usize) -> CardTime {
+        let wrong_by = self.stands.get(stand).map_or(0, |stand| stand.wrong_by);
+        self.time.now().plus_seconds(wrong_by)
     }
 
     /// Another reader of the operator whose gates somebody is inside, or any; mostly one at home.
@@ -229,14 +232,12 @@ impl World {
         };
         let list = named_fare(&operator, &mut self.dice);
         let request = if has_gates(&operator) { Request::Enter } else { Request::Pay { list } };
-        let fresh = Ride { stand, number: self.fresh(), at: self.time.now(), request };
+        let fresh = Ride { stand, number: self.fresh(), at: self.by_reader(stand), request };
         let torn = torn.filter(|ride| self.is_same_ride(ride));
         self.hold(index, torn.unwrap_or(fresh))
     }
 
     fn tapped(&mut self, index: usize, ride: Ride, outcome: &TapOutcome) -> Result<(), Broken> {
-        let wrong_by = self.stands.get(ride.stand).map_or(0, |stand| stand.wrong_by);
-        let moment = self.time.now().plus_seconds(wrong_by);
         let Some(person) = self.people.get_mut(index) else { return Ok(()) };
         let word = match outcome {
             TapOutcome::Accepted { record, recovered, .. } => {
@@ -250,7 +251,7 @@ impl World {
                 )
             }
             TapOutcome::Torn(_) => {
-                person.ride = Some(Ride { at: moment, ..ride });
+                person.ride = Some(ride);
                 "torn".to_owned()
             }
             TapOutcome::Refused(refused) => {

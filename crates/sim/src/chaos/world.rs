@@ -68,6 +68,8 @@ pub(super) struct World {
     pub(super) mail: Vec<Mail>,
     /// Faults strike.
     pub(super) rough: bool,
+    /// A reader's clock was wrong once.
+    pub(super) wrong_readers: bool,
     /// Numbers of messages and rides.
     pub(super) counter: u64,
 }
@@ -111,6 +113,7 @@ impl World {
             offices: Vec::new(),
             mail: Vec::new(),
             rough: false,
+            wrong_readers: false,
             counter: 0,
         };
         world.calm(true);

@@ -113,7 +113,11 @@ impl Judge {
         let Some(city) = passenger.city else { return Ok(()) };
         let key = (tapping.terminal, debit.terminal_seq);
         self.rides.entry(tapping.ride).or_default().push(key);
-        if self.debits.insert(key, Debit { passenger: whose, city, card, amount, taken: None }).is_some() {
+        if self
+            .debits
+            .insert(key, Debit { passenger: whose, city, card, amount, taken: None, unproven: false })
+            .is_some()
+        {
             let rule = format!(
                 "a reader's number stands for one debit: {} at {}",
                 debit.terminal_seq, tapping.terminal

@@ -68,6 +68,8 @@ struct Debit {
     amount: i64,
     /// The clearing day of the file that has it, once the centre has taken it.
     taken: Option<model::Date>,
+    /// The centre names it as without proof: a reader's wrong clock has let it take another tap's.
+    unproven: bool,
 }
 
 /// A passenger, as the judge knows them.
@@ -142,6 +144,11 @@ impl Judge {
     /// What lying phones have destroyed of their own passengers' value, in fen.
     pub(super) fn burnt(&self) -> i64 {
         self.passengers.iter().map(|passenger| passenger.burnt).fold(0, plus)
+    }
+
+    /// Debits that their readers could not prove, named by the centre's verdicts.
+    pub(super) fn unproven(&self) -> u64 {
+        count(self.debits.values().filter(|debit| debit.unproven).count())
     }
 
     /// Orders whose money is in doubt now.

@@ -61,29 +61,53 @@ impl Judge {
         if right { Ok(()) } else { Err(broken(Who::Passenger(whose), rule())) }
     }
 
-    /// The centre has taken a file of these records into a day, and says what of it is paid.
+    /// What the centre owes for a file of these records.
+    pub(in crate::chaos) fn owed(&self, records: &[TapRecord]) -> i64 {
+        let fits = |record: &&TapRecord| self.debit_of(record).is_some_and(|debit| debit.taken.is_none());
+        let keys: BTreeMap<_, i64> = records
+            .iter()
+            .filter(fits)
+            .map(|record| ((record.terminal, record.terminal_seq), record.amount.get().into()))
+            .collect();
+        keys.into_values().fold(0, plus)
+    }
+
+    fn debit_of(&self, record: &TapRecord) -> Option<&Debit> {
+        let debit = self.debits.get(&(record.terminal, record.terminal_seq))?;
+        let same = debit.card == record.card && debit.amount == i64::from(record.amount.get());
+        same.then_some(debit)
+    }
+
+    /// The centre has taken a file of these records into a day, and says what of it is paid. `unproven` are those that it
+    /// names as without their card's proof.
     pub(in crate::chaos) fn file_taken(
         &mut self,
         records: &[TapRecord],
         day: Date,
         paid: Fen,
+        unproven: &[&TapRecord],
     ) -> Result<(), Broken> {
-        let mut sum = 0;
+        let owed = minus(self.owed(records), self.owed_for(unproven));
         for record in records {
-            let Some(debit) = self.debits.get_mut(&(record.terminal, record.terminal_seq)) else { continue };
-            if debit.taken.is_none()
-                && debit.card == record.card
-                && debit.amount == i64::from(record.amount.get())
-            {
-                debit.taken = Some(day);
-                sum = plus(sum, debit.amount);
+            if self.debit_of(record).is_none() {
+                continue;
+            }
+            let named = unproven.iter().any(|named| *named == record);
+            if let Some(debit) = self.debits.get_mut(&(record.terminal, record.terminal_seq)) {
+                debit.taken.get_or_insert(day);
+                debit.unproven |= named;
             }
         }
-        if sum == paid.get() {
+        if owed == paid.get() {
             return Ok(());
         }
         let rule = "what cards were debited is paid once, and nothing else";
-        Err(broken(Who::All, format!("{rule}: {sum} fen of debits, {} paid", paid.get())))
+        Err(broken(Who::All, format!("{rule}: {owed} fen of debits, {} paid", paid.get())))
+    }
+
+    fn owed_for(&self, records: &[&TapRecord]) -> i64 {
+        let records: Vec<TapRecord> = records.iter().copied().cloned().collect();
+        self.owed(&records)
     }
 
     /// An entry that is no order's: a day's route moves value out of a city's float.
@@ -104,7 +128,7 @@ impl Judge {
     /// Every closed day has paid what it took.
     fn every_closed_day(&self) -> Result<(), Broken> {
         let mut taken: BTreeMap<(Date, CityCode), i64> = BTreeMap::new();
-        for debit in self.debits.values() {
+        for debit in self.debits.values().filter(|debit| !debit.unproven) {
             let Some(day) = debit.taken.filter(|day| self.closed.is_some_and(|closed| *day <= closed)) else {
                 continue;
             };
