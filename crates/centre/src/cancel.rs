@@ -54,9 +54,13 @@ impl Core {
         let mut guard = self.state();
         let state = &mut *guard;
         for pending in state.ledger.pending()? {
-            let Some(seq) = numbered(&pending) else { continue };
+            let Some((seq, part)) = numbered(&pending) else { continue };
             let Some(order) = OrderRow::numbered(state.store.read(), seq)? else { continue };
-            if order.state == OrderState::Refused {
+            if let Some(number) = part {
+                if order.drain.is_none_or(|drain| drain.terminal_seq() != number) {
+                    self.void_drain(state, &order, number)?;
+                }
+            } else if order.state == OrderState::Refused {
                 tracing::warn!(wallet = %order.wallet, order = order.id, "given back late");
                 self.give_back(state, &order)?;
             }
@@ -65,7 +69,11 @@ impl Core {
     }
 }
 
-/// The running number of the order that an entry is of.
-fn numbered(pending: &InDoubt) -> Option<u64> {
-    pending.id.as_str().rsplit_once(':').and_then(|(_, seq)| seq.parse().ok())
+/// The running number of the order that an entry is of, and of a refund which of its purchases.
+fn numbered(pending: &InDoubt) -> Option<(u64, Option<u32>)> {
+    let (_, name) = pending.id.as_str().rsplit_once(':')?;
+    match name.split_once('.') {
+        Some((seq, part)) => Some((seq.parse().ok()?, Some(part.parse().ok()?))),
+        None => Some((name.parse().ok()?, None)),
+    }
 }

@@ -21,6 +21,7 @@ mod plans;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod problem;
+mod refund;
 mod settlement;
 mod store;
 mod texts;
@@ -35,6 +36,7 @@ pub use plans::{LOAD_POINT, instance_aid};
 #[cfg(feature = "planted-bugs")]
 pub use planted::Planted;
 pub use problem::{Code, Problem};
+pub use refund::DRAW_DOWN_POINT;
 
 pub use settlement::{Closing, Statement, StatementLine};
 pub use store::{DbError, StoreError};

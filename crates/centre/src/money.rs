@@ -2,7 +2,7 @@
 //! on proven refusal.
 //!
 //! Accounts of the value side: `paid-in:WALLET` is the debit side, all others credit: `doubt:CITY`, `float:CITY`,
-//! `payable:operator:ID`, `fees:ROLE:ID`, `refunds:WALLET`. Positions between parties: `due:ROLE:ID`, zero-sum.
+//! `payable:operator:ID`, `fees:ROLE:ID`, `refunds:WALLET`. A refund takes `float:CITY` to `refunds:WALLET`: see `refund`. Positions between parties: `due:ROLE:ID`, zero-sum.
 //!
 //! Invariant: an order has one entry, pended once, and ended once by a post or a void; every call may be repeated.
 
@@ -111,7 +111,7 @@ fn paid_in(wallet: &WalletId) -> Result<AccountName, Problem> {
     account("paid-in", wallet)
 }
 
-fn doubt(city: CityCode) -> Result<AccountName, Problem> {
+pub(crate) fn doubt(city: CityCode) -> Result<AccountName, Problem> {
     account("doubt", city)
 }
 

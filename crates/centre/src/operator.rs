@@ -16,7 +16,7 @@ use crate::problem::{Code, Problem};
 use crate::store::{Claims, Event, FileRow, NotPaid, add_sights, deny, deny_list};
 
 /// Readers fetch their lists once a day at least.
-const DENY_GRACE_SECONDS: i64 = 24 * 3600;
+pub(crate) const DENY_GRACE_SECONDS: i64 = 24 * 3600;
 
 impl Core {
     /// Takes a file of taps in and judges it; the same file again gives the same receipt.

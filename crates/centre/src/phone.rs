@@ -87,7 +87,10 @@ impl Core {
         let mut guard = self.state();
         let state = &mut *guard;
         let mut order = find(state, session)?;
-        if matches!(order.state, OrderState::Done | OrderState::Refused) {
+        let over = |order: &OrderRow| matches!(order.state, OrderState::Done | OrderState::Refused);
+        let to_take_off =
+            state.sessions.0.contains_key(session) && self.returned_card(state, &order)?.is_some();
+        if over(&order) && !to_take_off {
             state.sessions.0.remove(session);
             return Ok(stop(&order));
         }
@@ -103,7 +106,7 @@ impl Core {
             return Ok(again);
         }
         let orders = self.advance(state, &mut order, &mut live, &report)?;
-        if !matches!(order.state, OrderState::Done | OrderState::Refused) {
+        if !over(&order) || live.job.is_some() {
             live.last = Some((report, orders.clone()));
             state.sessions.0.insert(session.to_owned(), live);
         }
@@ -126,7 +129,10 @@ impl Core {
             }
             None => {
                 first = true;
-                self.begin(state, order, live)?
+                match self.returned_card(state, order)? {
+                    Some(card) => self.begin_take_off(state, &card, order, live)?,
+                    None => self.begin(state, order, live)?,
+                }
             }
         };
         loop {
@@ -134,6 +140,14 @@ impl Core {
                 Next::Run(commands) => return Ok(Orders::run(&commands, first)),
                 Next::Reserve(reservation) => {
                     self.reserve(state, order, reservation)?;
+                    confirmed(self, state, live)
+                }
+                Next::ReserveDrain(drain) => {
+                    self.reserve_drain(state, order, drain)?;
+                    confirmed(self, state, live)
+                }
+                Next::NotDrained(drain) => {
+                    self.not_drained(state, order, drain)?;
                     confirmed(self, state, live)
                 }
                 Next::Settled { reservation, credited } => {
@@ -153,8 +167,12 @@ impl Core {
                 }
                 Next::Done(done) => {
                     live.job = None;
+                    let drained = matches!(done, Report::Drained { .. });
                     self.finish(state, order, done)?;
-                    return Ok(stop(order));
+                    match self.returned_card(state, order)?.filter(|_| drained) {
+                        Some(card) => self.begin_take_off(state, &card, order, live)?,
+                        None => return Ok(stop(order)),
+                    }
                 }
             };
         }
@@ -186,6 +204,19 @@ impl Core {
         state.sessions.0.retain(|_, other| live.card.is_none() || other.card != live.card);
         let next = planned.job.start(&mut env(self, state));
         live.job = Some(planned);
+        Ok(next)
+    }
+
+    /// A returned card leaves its phone in the session that drained it, or in a later one of the same order.
+    fn begin_take_off(
+        &self,
+        state: &mut State,
+        card: &CardRow,
+        order: &OrderRow,
+        live: &mut Live,
+    ) -> Result<Next, Problem> {
+        let (planned, next) = self.take_off(state, card)?;
+        (live.job, live.attempt) = (Some(planned), order.attempt);
         Ok(next)
     }
 
@@ -264,7 +295,12 @@ impl Core {
             Report::LoadRefused { refusal, .. } => {
                 self.refused(state, order, refusal.code.as_str(), &refusal.to_string(), "load-refused")
             }
-            Report::Refused(refusal) if order.reservation.is_some() => {
+            // The money is back; only the empty card is still there.
+            Report::Refused(refusal) if order.state == OrderState::Done => {
+                tracing::warn!(wallet = %order.wallet, order = order.id, %refusal, "still on the phone");
+                Ok(())
+            }
+            Report::Refused(refusal) if order.reservation.is_some() || order.drain.is_some() => {
                 // This contact settled nothing, so the order's own load is as much in doubt as before.
                 tracing::warn!(wallet = %order.wallet, order = order.id, %refusal, "still in doubt");
                 Ok(())
@@ -283,6 +319,21 @@ impl Core {
             Report::Interrupted => {
                 tracing::info!(wallet = %order.wallet, order = order.id, "interrupted; nothing was at risk");
                 Ok(())
+            }
+            Report::Drained { proof } => self.drained(state, order, proof),
+            Report::DrainUnknown => {
+                tracing::warn!(wallet = %order.wallet, order = order.id, amount = %order.amount, "in doubt");
+                let event = self.event("refund-in-doubt", order);
+                state.store.write(|db| Ok(event.insert(db)?))
+            }
+            Report::Deleted if order.kind == OrderKind::Refund => {
+                let card = order.card.clone().unwrap_or_default();
+                let now = self.now();
+                state.store.write(|db| {
+                    CardRow::set_state(db, &order.wallet, &card, CardState::Deleted, now)?;
+                    let of = (&order.wallet, order.id.as_str());
+                    Ok(StepRow::note(db, of, StepName::Card, StepState::Done, now)?)
+                })
             }
             Report::Issued => self.card_done(state, order, Some(CardState::Issued)),
             Report::Deleted => self.card_done(state, order, Some(CardState::Deleted)),
@@ -366,7 +417,7 @@ impl Core {
         self.end(state, order, OrderState::Done, &event)
     }
 
-    fn end(
+    pub(crate) fn end(
         &self,
         state: &mut State,
         order: &mut OrderRow,
@@ -378,7 +429,7 @@ impl Core {
         let event = self.event(event, order);
         tracing::info!(wallet = %order.wallet, order = order.id, event = event.kind, "an order ended");
         let step = match (order.reservation.is_some(), order.kind) {
-            (true, _) => StepName::Prove,
+            (true, _) | (_, OrderKind::Refund) => StepName::Prove,
             (false, OrderKind::Issue | OrderKind::Delete) => StepName::Card,
             (false, _) => StepName::Contact,
         };
@@ -403,7 +454,7 @@ impl Core {
 }
 
 /// Writes an order down together with what belongs to it, if this attempt at it is still the one that counts.
-fn save(
+pub(crate) fn save(
     state: &mut State,
     order: &OrderRow,
     more: impl FnOnce(&Db) -> Result<(), Problem>,
@@ -427,7 +478,7 @@ fn confirmed(core: &Core, state: &mut State, live: &mut Live) -> Next {
     live.job.as_mut().map_or(Next::Done(Report::Interrupted), go_on)
 }
 
-fn env<'a>(core: &'a Core, state: &'a mut State) -> Env<'a> {
+pub(crate) fn env<'a>(core: &'a Core, state: &'a mut State) -> Env<'a> {
     Env { keys: core.keys(), entropy: state.entropy.as_mut(), now: core.now() }
 }
 

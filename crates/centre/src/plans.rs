@@ -5,16 +5,17 @@
 
 use card::layout::PURSE_AID;
 use keys::CardRef;
-use model::{CityCode, TerminalId, registry};
+use model::{CardNumber, CityCode, TerminalId, registry};
 use smartcard::gp::Aid;
 use tsm::{
-    DeletePlan, Element, IssuePlan, Job, LoadPlan, ReadPlan, Refusal, RefusalCode, Unsettled, load_pin,
-    new_card,
+    DeletePlan, DrainPlan, Element, IssuePlan, Job, LoadPlan, ReadPlan, Refusal, RefusalCode, Unsettled,
+    load_pin, new_card,
 };
 
 use crate::core::{Core, State};
 use crate::problem::{Code, Problem};
-use crate::store::{CardRow, OrderKind, OrderRow};
+use crate::refund::DRAW_DOWN_POINT;
+use crate::store::{CardRow, OrderKind, OrderRow, OrderState};
 
 /// The number of the centre's own load point (充值点), part of every MAC of a load over the air.
 pub const LOAD_POINT: TerminalId = TerminalId::new([0, 0, 0, 0, 0, 1]);
@@ -43,6 +44,9 @@ pub(crate) fn plan(
     order: &OrderRow,
 ) -> Result<Result<Planned, Refusal>, Problem> {
     let job = |job: Job| Ok(Ok(Planned { job, is_look: false }));
+    if let Some(code) = returned(state, order)? {
+        return Ok(Err(Refusal { code, at: "refund", status: None }));
+    }
     let Some(id) = &order.card else { return plastic(core, state, order) };
     let card =
         CardRow::find(state.store.read(), &order.wallet, id)?.ok_or_else(|| Code::UnknownCard.about(id))?;
@@ -60,6 +64,7 @@ pub(crate) fn plan(
         }
         OrderKind::Load => job(load(state, order, city, instance)?),
         OrderKind::Read => job(read(state, order, Some(city), instance)?),
+        OrderKind::Refund => job(drain(state, order, city, card.number, instance)?),
         OrderKind::Delete => {
             // With the card would go what settles a load in doubt; a look at the card comes first.
             if unsettled(state, order)?.is_some() {
@@ -74,6 +79,12 @@ pub(crate) fn plan(
 /// A plastic card is looked at first: only then is it known whose it is, and whether a load of it is in doubt.
 fn plastic(core: &Core, state: &State, order: &OrderRow) -> Result<Result<Planned, Refusal>, Problem> {
     match (order.kind, order.city) {
+        (OrderKind::Refund, Some(code)) => match (core.registry().city(code), order.number) {
+            (Some(city), Some(number)) => {
+                Ok(Ok(Planned { job: drain(state, order, city, number, PLASTIC)?, is_look: false }))
+            }
+            _ => Ok(Err(Refusal { code: RefusalCode::NotOurCard, at: "registry", status: None })),
+        },
         (OrderKind::Load, Some(code)) => {
             let Some(city) = core.registry().city(code) else {
                 return Ok(Err(Refusal { code: RefusalCode::NotOurCard, at: "registry", status: None }));
@@ -86,6 +97,40 @@ fn plastic(core: &Core, state: &State, order: &OrderRow) -> Result<Result<Planne
             Ok(Ok(Planned { job: read(state, order, city, PLASTIC)?, is_look: false }))
         }
     }
+}
+
+/// Why a card gets no more money and no second refund: one is done, or in doubt.
+fn returned(state: &State, order: &OrderRow) -> Result<Option<RefusalCode>, Problem> {
+    let (OrderKind::Load | OrderKind::Refund, Some(number)) = (order.kind, order.number) else {
+        return Ok(None);
+    };
+    if order.reservation.is_some() {
+        return Ok(None); // its own load, in doubt: the card shall say
+    }
+    Ok(match OrderRow::refund_of(state.store.read(), number, order.seq)? {
+        Some(OrderState::InDoubt) => Some(RefusalCode::StillInDoubt),
+        Some(_) => Some(RefusalCode::Blocked),
+        None => None,
+    })
+}
+
+fn drain(
+    state: &State,
+    order: &OrderRow,
+    city: &registry::City,
+    number: CardNumber,
+    aid: Aid,
+) -> Result<Job, Problem> {
+    Ok(Job::drain(DrainPlan {
+        card: CardRef { city: city.code, number },
+        aid,
+        auth_id: city.card.mac1_includes_auth_id,
+        terminal: DRAW_DOWN_POINT,
+        terminal_seq: order.attempt,
+        pin: load_pin(city),
+        unsettled: unsettled(state, order)?.map(|u| u.reservation),
+        begun: order.drain,
+    }))
 }
 
 fn load(state: &State, order: &OrderRow, city: &registry::City, aid: Aid) -> Result<Job, Problem> {
@@ -117,7 +162,7 @@ pub(crate) fn unsettled(state: &State, order: &OrderRow) -> Result<Option<Unsett
     Ok(other.map(|reservation| Unsettled { reservation, same_order: false }))
 }
 
-fn element(core: &Core, card: &CardRow) -> Result<Element, Problem> {
+pub(crate) fn element(core: &Core, card: &CardRow) -> Result<Element, Problem> {
     let profile = core.registry().phone(&card.phone).ok_or_else(|| Code::UnknownPhone.about(&card.phone))?;
     Ok(Element { se_id: card.se_id.clone(), profile: profile.clone() })
 }

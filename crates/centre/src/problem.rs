@@ -88,6 +88,7 @@ codes! {
     CardNotIssued 409 "card-not-issued"
     CardAlreadyIssued 409 "card-already-issued"
     CardDeleted 409 "card-deleted"
+    CardReturned 409 "card-returned"
     OrderOver 409 "order-over"
     OrderInDoubt 409 "order-in-doubt"
     NumbersExhausted 503 "numbers-exhausted"

@@ -231,11 +231,12 @@ mod tests {
     #[test]
     fn every_event_has_words() {
         let texts = Texts::embedded().unwrap();
-        let orders = ["issue", "load", "read", "delete"];
+        let orders = ["issue", "load", "read", "delete", "refund"];
         let of_orders = orders.iter().flat_map(|kind| [format!("{kind}-done"), format!("{kind}-refused")]);
         let others = [
             "card-planned",
             "order-cancelled",
+            "refund-in-doubt",
             "load-in-doubt",
             "load-proven",
             "load-disproven",

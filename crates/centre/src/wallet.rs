@@ -150,7 +150,7 @@ impl Core {
     fn checked(&self, state: &mut State, wallet: &WalletId, new: NewOrder) -> Result<OrderRow, Problem> {
         let card = match (&new.card, new.plastic) {
             (Some(id), false) => Some(find_card(state.store.read(), wallet, id)?),
-            (None, true) if matches!(new.kind, OrderKind::Load | OrderKind::Read) => None,
+            (None, true) if matches!(new.kind, OrderKind::Load | OrderKind::Read | OrderKind::Refund) => None,
             (None, _) => return Err(Code::FieldMissing.about("card")),
             (Some(_), true) => return Err(Code::FieldNotExpected.about("plastic")),
         };
@@ -180,6 +180,7 @@ impl Core {
             about: None,
             balance: None,
             reservation: None,
+            drain: None,
             tac: None,
             attempt: 0,
             placed_at: now,
@@ -207,7 +208,9 @@ impl Core {
                 let fee = city.map_or(PurseFen::ZERO, |city| city.card.issue_fee_fen);
                 Ok((fee, fee))
             }
-            (OrderKind::Read | OrderKind::Delete, None) => Ok((PurseFen::ZERO, PurseFen::ZERO)),
+            (OrderKind::Read | OrderKind::Delete | OrderKind::Refund, None) => {
+                Ok((PurseFen::ZERO, PurseFen::ZERO))
+            }
         }
     }
 }
@@ -241,6 +244,8 @@ pub(crate) fn find_order(db: &Db, wallet: &WalletId, id: &str) -> Result<OrderRo
 fn check_card_state(db: &Db, card: &CardRow, kind: OrderKind) -> Result<(), Problem> {
     match (card.state, kind) {
         (CardState::Deleted, _) => Err(Code::CardDeleted.about(&card.id)),
+        (CardState::Returned, OrderKind::Delete) => Ok(()),
+        (CardState::Returned, _) => Err(Code::CardReturned.about(&card.id)),
         (CardState::Issued, OrderKind::Issue) => Err(Code::CardAlreadyIssued.about(&card.id)),
         (CardState::Planned, OrderKind::Issue) => {
             let under_way = OrderRow::exists(db, &card.wallet, &card.id, OrderKind::Issue)?;

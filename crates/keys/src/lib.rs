@@ -38,6 +38,6 @@ pub use roots::Roots;
 pub use sam::SamPurpose;
 pub use service::{
     CardRef, ChannelFacts, ChannelOwner, CheckValue, KeyError, KeyService, LoadProof, LoadRequest, PsamScope,
-    WrappedCardKey,
+    PurchaseOfferFacts, PurchaseRequest, WrappedCardKey,
 };
 pub use software::SoftwareKeys;

@@ -79,6 +79,34 @@ pub struct LoadProof {
     pub at: CardTime,
 }
 
+/// A purchase by the centre itself: what a returned card's purse loses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PurchaseRequest {
+    /// How much.
+    pub amount: PurseFen,
+    /// The draw-down point.
+    pub terminal: TerminalId,
+    /// Its running number.
+    pub terminal_seq: u32,
+    /// When.
+    pub at: CardTime,
+}
+
+/// What a card's offer of a purchase gives to the session key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PurchaseOfferFacts {
+    /// The offline counter before the purchase.
+    pub counter: u16,
+    /// Version of the card's purchase key.
+    pub key_version: u8,
+    /// Its algorithm; 0 is 3DES.
+    pub algorithm: u8,
+    /// The card's random number.
+    pub random: [u8; 4],
+    /// The card's authentication id, where its profile wants it in MAC1.
+    pub auth_id: Option<[u8; 9]>,
+}
+
 /// A card key on its way into the card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrappedCardKey {
@@ -191,6 +219,24 @@ pub trait KeyService: Send + Sync {
     /// # Errors
     /// [`KeyError::WrongTac`].
     fn verify_load(&self, card: &CardRef, proof: &LoadProof, tac: Tac) -> Result<(), KeyError>;
+
+    /// MAC1 of a purchase that the centre makes itself, to draw a returned card down. The card does not prove itself
+    /// in its offer: only its TAC will.
+    ///
+    /// # Errors
+    /// Versions or algorithms that are not held.
+    fn authorize_purchase(
+        &self,
+        card: &CardRef,
+        offer: &PurchaseOfferFacts,
+        purchase: &PurchaseRequest,
+    ) -> Result<[u8; 4], KeyError>;
+
+    /// Checks the TAC of such a purchase.
+    ///
+    /// # Errors
+    /// [`KeyError::WrongTac`].
+    fn verify_purchase(&self, card: &CardRef, purchase: &PurchaseRequest, tac: Tac) -> Result<(), KeyError>;
 
     /// Checks a tap's TAC.
     ///

@@ -14,12 +14,12 @@ use crate::channel::{ChannelKeys, WrappedKey};
 use crate::hierarchy::card_key;
 use crate::line::line_mac;
 use crate::psam::PsamKeys;
-use crate::purse::{LoadOffer, LoadSession, Purchase, load_tac, purchase_tac};
+use crate::purse::{LoadOffer, LoadSession, Purchase, PurchaseSession, load_tac, purchase_tac};
 use crate::roots::{Roots, VERSION};
 use crate::sam::{SamPurpose, write_key};
 use crate::service::{
     CardRef, ChannelFacts, ChannelOwner, CheckValue, KeyError, KeyService, LoadProof, LoadRequest, PsamScope,
-    WrappedCardKey,
+    PurchaseOfferFacts, PurchaseRequest, WrappedCardKey,
 };
 
 /// The key service over roots in memory.
@@ -49,6 +49,11 @@ impl SoftwareKeys {
     fn card_key(&self, usage: KeyUsage, card: &CardRef) -> Key16 {
         card_key(&self.city_key(usage, card.city), card.number)
     }
+}
+
+fn facts(purchase: &PurchaseRequest) -> Purchase {
+    let PurchaseRequest { amount, terminal, at, .. } = *purchase;
+    Purchase { amount, txn_type: TxnType::Purchase.code(), terminal, at }
 }
 
 fn held(version: u8, algorithm: u8) -> Result<(), KeyError> {
@@ -103,6 +108,24 @@ impl KeyService for SoftwareKeys {
         let LoadProof { new_balance, counter, amount, terminal, at } = *proof;
         let key = self.card_key(KeyUsage::Tac, card);
         let expected = load_tac(&key, new_balance, counter, amount, TxnType::Load.code(), terminal, at);
+        if expected.verify(tac.0) { Ok(()) } else { Err(KeyError::WrongTac { card: card.number }) }
+    }
+
+    fn authorize_purchase(
+        &self,
+        card: &CardRef,
+        offer: &PurchaseOfferFacts,
+        purchase: &PurchaseRequest,
+    ) -> Result<[u8; 4], KeyError> {
+        held(offer.key_version, offer.algorithm)?;
+        let key = self.card_key(KeyUsage::Purchase, card);
+        let session = PurchaseSession::new(&key, offer.random, offer.counter, purchase.terminal_seq);
+        Ok(session.mac1(&facts(purchase), offer.auth_id.as_ref()).bytes())
+    }
+
+    fn verify_purchase(&self, card: &CardRef, purchase: &PurchaseRequest, tac: Tac) -> Result<(), KeyError> {
+        let key = self.card_key(KeyUsage::Tac, card);
+        let expected = purchase_tac(&key, &facts(purchase), purchase.terminal_seq);
         if expected.verify(tac.0) { Ok(()) } else { Err(KeyError::WrongTac { card: card.number }) }
     }
 
@@ -172,7 +195,7 @@ mod tests {
     use model::{CardNumber, Label, Mode, OperatorId, PsamId, PurseFen, TerminalId};
 
     use super::*;
-    use crate::{PurchaseSession, Seeded, demo_card_keys};
+    use crate::{Seeded, demo_card_keys};
 
     fn card() -> CardRef {
         CardRef { city: CityCode::new(2000).unwrap(), number: CardNumber::from_u64(0x2000_0000_0000_0001) }

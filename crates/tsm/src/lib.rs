@@ -13,6 +13,6 @@ pub mod seram;
 pub use job::{Env, Job, Next};
 pub use personal::{load_pin, new_card};
 pub use plan::{
-    ActivatePlan, DeletePlan, Element, IssuePlan, LoadPlan, ReadPlan, Refusal, RefusalCode, Report,
-    Reservation, Unsettled,
+    ActivatePlan, DeletePlan, Drain, DrainPlan, Element, IssuePlan, LoadPlan, ReadPlan, Refusal, RefusalCode,
+    Report, Reservation, Unsettled,
 };

@@ -7,7 +7,7 @@ use std::fmt;
 
 use card::command::Pin;
 use card::{Personalisation, PurseView};
-use keys::{CardRef, LoadOffer, LoadProof};
+use keys::{CardRef, LoadOffer, LoadProof, PurchaseRequest};
 use minicbor::{Decode, Encode};
 use model::registry::{ElementFacts, Phone};
 use model::{CardNumber, CardTime, PurseFen, Tac, TerminalId};
@@ -72,6 +72,27 @@ pub struct Unsettled {
     pub reservation: Reservation,
     /// It is this very order, resumed: if the card has the value, the job is done.
     pub same_order: bool,
+}
+
+/// A returned card's whole value, taken off it by a purchase (退卡).
+#[derive(Clone, Debug)]
+pub struct DrainPlan {
+    /// The card that is meant.
+    pub card: CardRef,
+    /// The instance's name.
+    pub aid: Aid,
+    /// Whether the card's profile wants its authentication id in MAC1.
+    pub auth_id: bool,
+    /// The draw-down point's number; its last four bytes are drawn anew for each exchange.
+    pub terminal: TerminalId,
+    /// The draw-down point's running number: never the same twice for one order.
+    pub terminal_seq: u32,
+    /// The card's PIN, if its profile asks for one before a load; used only to settle.
+    pub pin: Option<Pin>,
+    /// A load of this card that is in doubt: settled first.
+    pub unsettled: Option<Reservation>,
+    /// This order's own purchase, in doubt: settled first.
+    pub begun: Option<Drain>,
 }
 
 /// A look at a card: balance and logs.
@@ -189,6 +210,87 @@ impl Reservation {
     }
 }
 
+/// What is written down before DEBIT FOR PURCHASE leaves to draw a card down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Drain {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    card: [u8; 8],
+    #[n(1)]
+    city: u16,
+    #[n(2)]
+    amount: u32,
+    /// Offline, before the purchase.
+    #[n(3)]
+    counter: u16,
+    /// Online, at the same time: it tells whether the card was loaded since.
+    #[n(4)]
+    online: u16,
+    #[cbor(n(5), with = "minicbor::bytes")]
+    terminal: [u8; 6],
+    #[n(6)]
+    terminal_seq: u32,
+    #[n(7)]
+    at: i64,
+}
+
+impl Drain {
+    /// From the card's two counters and the purchase that takes its whole value.
+    #[must_use]
+    pub fn new(card: &CardRef, counter: u16, online: u16, purchase: &PurchaseRequest) -> Self {
+        Drain {
+            card: card.number.bytes(),
+            city: card.city.get(),
+            amount: purchase.amount.get(),
+            counter,
+            online,
+            terminal: purchase.terminal.bytes(),
+            terminal_seq: purchase.terminal_seq,
+            at: purchase.at.as_seconds(),
+        }
+    }
+
+    /// Which card. `None` only for bytes that this program did not write.
+    #[must_use]
+    pub fn card(&self) -> Option<CardRef> {
+        Some(CardRef { city: model::CityCode::new(self.city)?, number: CardNumber::new(self.card) })
+    }
+
+    /// The whole value.
+    #[must_use]
+    pub fn amount(&self) -> PurseFen {
+        PurseFen::try_from(self.amount).unwrap_or(PurseFen::MAX)
+    }
+
+    /// The offline counter before the purchase.
+    #[must_use]
+    pub fn counter(&self) -> u16 {
+        self.counter
+    }
+
+    /// The online counter at that time.
+    #[must_use]
+    pub fn online(&self) -> u16 {
+        self.online
+    }
+
+    /// Names the purchase within its order.
+    #[must_use]
+    pub fn terminal_seq(&self) -> u32 {
+        self.terminal_seq
+    }
+
+    /// What the card's TAC must prove. `None` only for bytes that this program did not write.
+    #[must_use]
+    pub fn proof(&self) -> Option<PurchaseRequest> {
+        Some(PurchaseRequest {
+            amount: self.amount(),
+            terminal: TerminalId::new(self.terminal),
+            terminal_seq: self.terminal_seq,
+            at: CardTime::from_seconds(self.at)?,
+        })
+    }
+}
+
 /// Why a job stopped without doing what it was asked. Nothing has moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -291,6 +393,13 @@ pub enum Report {
         /// What was reserved.
         reservation: Reservation,
     },
+    /// The card proved that its whole value was taken off; `None`: it held none.
+    Drained {
+        /// The purchase and the proof.
+        proof: Option<(Drain, Tac)>,
+    },
+    /// No answer to DEBIT FOR PURCHASE, or one that proves nothing: in doubt until the card is seen again.
+    DrainUnknown,
     /// What the card says of itself.
     Read(PurseView),
     /// The card is off the phone.

@@ -76,7 +76,7 @@ pub(super) struct Card {
     se_id: String,
     /// The card's number, 16 hex digits.
     number: String,
-    /// `planned`, `issued` or `deleted`.
+    /// `planned`, `issued`, `returned` or `deleted`.
     state: String,
     /// As the card itself said when it was last seen.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,7 +103,7 @@ pub(super) struct PaymentTaken {
 pub(super) struct OrderRequest {
     /// Yours, good for ever.
     id: String,
-    /// `issue`, `load`, `read` or `delete`.
+    /// `issue`, `load`, `read`, `delete` or `refund`.
     kind: String,
     /// Your id of the card; leave it out for a plastic card.
     #[serde(default)]
@@ -146,6 +146,7 @@ pub(super) struct Order {
     /// The city that issued the card, once it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     city: Option<String>,
+    /// Of a refund: what the card has proven was taken off it, once it has.
     amount_fen: u32,
     /// What the card held afterwards.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -14,6 +14,8 @@ words! {
         Planned = "planned",
         /// It is on the phone.
         Issued = "issued",
+        /// Its value went back to the passenger; it may still be on the phone.
+        Returned = "returned",
         /// It was taken off the phone.
         Deleted = "deleted",
     }

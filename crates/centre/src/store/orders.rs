@@ -2,7 +2,7 @@
 
 use super::db::{Db, DbError, DbResult, Row, params};
 use model::{CardNumber, CardTime, CityCode, Date, PurseFen, Tac, WalletId};
-use tsm::Reservation;
+use tsm::{Drain, Reservation};
 
 use super::outbox::tell_order;
 use super::{parsed, parsed_if_any, words};
@@ -18,6 +18,8 @@ words! {
         Read = "read",
         /// A card off the phone.
         Delete = "delete",
+        /// A returned card's whole value back to the passenger.
+        Refund = "refund",
     }
 }
 
@@ -58,6 +60,8 @@ pub(crate) struct OrderRow {
     pub(crate) about: Option<String>,
     pub(crate) balance: Option<PurseFen>,
     pub(crate) reservation: Option<Reservation>,
+    /// The purchase that takes a returned card's value off it.
+    pub(crate) drain: Option<Drain>,
     /// The card's proof that it has the value.
     pub(crate) tac: Option<Tac>,
     /// Counts the jobs that were begun for it: what an earlier one would write is refused.
@@ -79,7 +83,13 @@ impl OrderRow {
             .map(|bytes| minicbor::decode(&bytes))
             .transpose()
             .map_err(|e| DbError::Column { column: "reservation".into(), what: e.to_string() })?;
+        let drain: Option<Vec<u8>> = row.get("drain")?;
+        let drain = drain
+            .map(|bytes| minicbor::decode(&bytes))
+            .transpose()
+            .map_err(|e| DbError::Column { column: "drain".into(), what: e.to_string() })?;
         Ok(OrderRow {
+            drain,
             seq: row.get("seq")?,
             wallet: parsed(row, "wallet")?,
             id: row.get("id")?,
@@ -146,6 +156,16 @@ impl OrderRow {
     pub(crate) fn was_begun(db: &Db, wallet: &WalletId, card: &str, kind: OrderKind) -> DbResult<bool> {
         let begun: bool = db.figure("SELECT EXISTS (SELECT 1 FROM orders WHERE wallet = $1 AND card = $2 AND kind = $3 AND attempt > 0)", params![wallet.as_str(), card, kind.as_str()])?;
         Ok(begun && !OrderRow::exists(db, wallet, card, kind)?)
+    }
+
+    /// How a card's refund stands, if it is in doubt or done; `but` is not counted.
+    pub(crate) fn refund_of(db: &Db, number: CardNumber, but: u64) -> DbResult<Option<OrderState>> {
+        db.one(
+            "SELECT state FROM orders WHERE number = $1 AND kind = 'refund' AND seq <> $2
+               AND state IN ('in_doubt', 'done') LIMIT 1",
+            params![number.raw(), but],
+            |row| parsed(row, "state"),
+        )
     }
 
     /// Loads that a card has proven, newest first.
@@ -221,14 +241,15 @@ impl OrderRow {
             params![self.wallet.as_str(), &self.id],
             |row| row.get("state"),
         )?;
+        let drain = self.drain.as_ref().and_then(|d| minicbor::to_vec(d).ok());
         let reservation = self.reservation.as_ref().and_then(|r| minicbor::to_vec(r).ok());
         let changed = db.execute(
             "UPDATE orders SET number = $3, city = $4, state = $5, code = $6, about = $7, balance_fen = $8,
-                               reservation = $9, tac = $10, changed_at = $11
+                               reservation = $9, tac = $10, changed_at = $11, drain = $13, amount_fen = $14
              WHERE wallet = $1 AND id = $2 AND attempt = $12 AND state NOT IN ('done', 'refused')
                AND ($5 <> 'in_doubt' OR NOT EXISTS
                     (SELECT 1 FROM orders AS other WHERE other.number = $3 AND other.seq <> orders.seq
-                     AND other.state = 'in_doubt' AND other.reservation IS NOT NULL))",
+                     AND other.state = 'in_doubt'))",
             params![
                 self.wallet.as_str(),
                 &self.id,
@@ -242,6 +263,8 @@ impl OrderRow {
                 self.tac.map(Tac::as_u32),
                 self.changed_at.to_string(),
                 self.attempt,
+                drain,
+                self.amount.get(),
             ],
         )?;
         if changed == 1 && before.is_some_and(|before| before != self.state.as_str()) {

@@ -82,6 +82,27 @@ impl<C: Channel> Channel for Losing<'_, C> {
     }
 }
 
+/// A card that leaves after so many commands: the last is carried out, its answer is lost.
+pub struct Cutting<'a, C: Channel> {
+    pub card: &'a mut C,
+    pub left: usize,
+}
+
+impl<C: Channel> Channel for Cutting<'_, C> {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
+        let answer = self.card.transmit(command);
+        match self.left.checked_sub(1) {
+            Some(left) => self.left = left,
+            None => return Err(ChannelError::Lost("cut".into())),
+        }
+        answer
+    }
+
+    fn reset(&mut self) -> Result<(), ChannelError> {
+        self.card.reset()
+    }
+}
+
 /// What the phone reports to be reached by it.
 pub fn element(se_id: &str) -> SecureElement {
     SecureElement { se_type: SeType::eSE, se_id: se_id.into(), se_extra_info: None }

@@ -1,10 +1,12 @@
 //! Jobs: what the TSM does on a card, as steps that return the next commands and take their answers.
 //!
 //! Invariant: no step does I/O; every job may be started again from the beginning at any time, looks at what is
-//! already there, and goes on from it. Only CREDIT FOR LOAD moves money, and [`Next::Reserve`] stands before it.
+//! already there, and goes on from it. Only CREDIT FOR LOAD and DEBIT FOR PURCHASE move money, and [`Next::Reserve`] or
+//! [`Next::ReserveDrain`] stands before them.
 
 mod activate;
 mod delete;
+mod drain;
 mod issue;
 mod load;
 mod read;
@@ -17,7 +19,8 @@ use model::{CardNumber, CardTime, Entropy, Tac};
 use smartcard::{Apdu, Command, Response, Status};
 
 use crate::plan::{
-    ActivatePlan, DeletePlan, IssuePlan, LoadPlan, ReadPlan, Refusal, RefusalCode, Report, Reservation,
+    ActivatePlan, DeletePlan, Drain, DrainPlan, IssuePlan, LoadPlan, ReadPlan, Refusal, RefusalCode, Report,
+    Reservation,
 };
 
 /// What a step may use.
@@ -44,6 +47,10 @@ pub enum Next {
         /// The proof that it happened; `None`: it is proven that it did not.
         credited: Option<Tac>,
     },
+    /// Write this down and the ledger's pending entry, durably; then [`Job::confirmed`].
+    ReserveDrain(Drain),
+    /// It is proven that this purchase did not happen: void it, durably; then [`Job::confirmed`].
+    NotDrained(Drain),
     /// The job is over.
     Done(Report),
 }
@@ -59,6 +66,7 @@ enum Kind {
     Read(Box<read::Read>),
     Delete(Box<delete::Delete>),
     Activate(Box<activate::Activate>),
+    Drain(Box<drain::Draining>),
 }
 
 impl Job {
@@ -86,6 +94,12 @@ impl Job {
         Job(Kind::Delete(Box::new(delete::Delete::new(plan))))
     }
 
+    /// The whole value off a card.
+    #[must_use]
+    pub fn drain(plan: DrainPlan) -> Self {
+        Job(Kind::Drain(Box::new(drain::Draining::new(plan))))
+    }
+
     /// The card that readers see.
     #[must_use]
     pub fn activate(plan: ActivatePlan) -> Self {
@@ -100,6 +114,7 @@ impl Job {
             Kind::Read(job) => job.start(env),
             Kind::Delete(job) => job.start(env),
             Kind::Activate(job) => job.start(),
+            Kind::Drain(job) => job.start(env),
         }
     }
 
@@ -112,6 +127,7 @@ impl Job {
             Kind::Read(job) => job.answers(&mut answers, env),
             Kind::Delete(job) => job.answers(&mut answers, env),
             Kind::Activate(job) => job.answers(&mut answers),
+            Kind::Drain(job) => job.answers(&mut answers, env),
         };
         step.unwrap_or_else(|stop| Next::Done(stop.into()))
     }
@@ -121,6 +137,7 @@ impl Job {
         let step = match &mut self.0 {
             Kind::Load(job) => job.confirmed(env),
             Kind::Read(job) => job.confirmed(),
+            Kind::Drain(job) => job.confirmed(env),
             Kind::Issue(_) | Kind::Delete(_) | Kind::Activate(_) => Err(Stop::Silence),
         };
         step.unwrap_or_else(|stop| Next::Done(stop.into()))
