@@ -18,7 +18,9 @@ pub fn run_job(
     loop {
         next = match next {
             Next::Run(commands) => job.answers(&answers(&commands, card), &mut env),
-            Next::Reserve(_) | Next::Settled { .. } => job.confirmed(&mut env),
+            Next::Reserve(_) | Next::ReserveDrain(_) | Next::NotDrained(_) | Next::Settled { .. } => {
+                job.confirmed(&mut env)
+            }
             Next::Done(report) => return report,
         };
     }

@@ -135,6 +135,7 @@ fn run(job: &mut Job, card: &mut dyn Channel, cut: Option<(usize, bool)>) -> (Re
                 written.settled.push((reservation, credited));
                 job.confirmed(&mut env)
             }
+            Next::ReserveDrain(_) | Next::NotDrained(_) => job.confirmed(&mut env),
             Next::Done(report) => return (report, written),
         };
     }
