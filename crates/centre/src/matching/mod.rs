@@ -13,6 +13,7 @@ mod file;
 mod kind;
 mod result;
 mod run;
+mod words;
 
 pub(crate) use cards::TapPoint;
 pub(crate) use cases::Decision;

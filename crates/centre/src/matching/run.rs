@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{Act, Entry, Fact, Story};
 use model::{CardNumber, CardTime, CityCode, Date, Fen, WalletId};
 use sha2::{Digest, Sha256};
 
@@ -14,6 +13,7 @@ use super::compare::{CardSays, Finding, LedgerSays, Moved, Sides, WalletSays, co
 use super::file;
 use super::kind::Kind;
 use super::result::{DayMatch, WalletMatch};
+use super::words::{card_says, load_point, of_story, order_line};
 use crate::core::{Core, State};
 use crate::phone::NOT_CREDITED;
 use crate::problem::{Code, Problem};
@@ -465,67 +465,4 @@ fn count(figures: &mut WalletMatch, sides: &Sides, findings: &[Finding]) {
     }
     let agrees = figures.file && findings.iter().all(|finding| finding.kind == Kind::LoadedElsewhere);
     figures.matched = figures.matched.saturating_add(u64::from(agrees));
-}
-
-/// The order that a line of the log is about, what it did, and its entry.
-fn order_line(fact: &Fact) -> Option<(Key, Moved, &Entry)> {
-    let moved = moved(fact.act())?;
-    let entry = fact.entry()?;
-    let mut parts = entry.id.as_str().split(':');
-    let (kind, wallet) = (parts.next()?, parts.next()?);
-    let money = matches!(kind.parse(), Ok(OrderKind::Issue | OrderKind::Load));
-    let wallet = wallet.parse().ok().filter(|_| money)?;
-    Some(((wallet, entry.memo.clone()), moved, entry))
-}
-
-fn moved(act: Act) -> Option<Moved> {
-    match act {
-        Act::Pended => Some(Moved::Pending),
-        Act::Posted => Some(Moved::Posted),
-        Act::Voided => Some(Moved::Voided),
-        Act::Recorded | Act::DayClosed => None,
-    }
-}
-
-/// What the ledger says of an order at the end of `day`, by its whole story.
-fn of_story(story: &Story, day: Date) -> LedgerSays {
-    let last = story.ended.as_ref().unwrap_or(&story.opened);
-    let lines = [Some(&story.opened), story.ended.as_ref()];
-    let by_day = lines.into_iter().flatten().rfind(|line| line.fact.day() <= day);
-    let leg = |line: &ledger::Line| line.fact.entry().and_then(|e| e.legs.first().map(ledger::Leg::amount));
-    LedgerSays {
-        amount: leg(&story.opened).unwrap_or_default(),
-        by_day: by_day.and_then(|line| moved(line.fact.act())),
-        now: moved(last.fact.act()).unwrap_or(Moved::Pending),
-        now_day: last.fact.day(),
-        position: last.position,
-    }
-}
-
-/// What the card has proven of an order's load.
-fn card_says(core: &Core, order: &OrderRow) -> CardSays {
-    let Some(reservation) = order.reservation.filter(|_| order.kind == OrderKind::Load) else {
-        return CardSays::Nothing;
-    };
-    let verified = reservation.card().zip(reservation.proof()).zip(order.tac);
-    let verified =
-        verified.is_some_and(|((card, proof), tac)| core.keys().verify_load(&card, &proof, tac).is_ok());
-    if verified { CardSays::Proven } else { CardSays::Unproven }
-}
-
-fn load_point(order: &OrderRow) -> Option<(CityCode, LoadPoint)> {
-    let reservation = order.reservation?;
-    let moved = match order.state {
-        OrderState::Done => Moved::Posted,
-        OrderState::Refused => Moved::Voided,
-        OrderState::Created | OrderState::Running | OrderState::InDoubt => Moved::Pending,
-    };
-    let point = LoadPoint {
-        at: reservation.proof()?.at,
-        counter: reservation.counter(),
-        before: reservation.balance_before().get().into(),
-        amount: reservation.amount().get().into(),
-        moved,
-    };
-    Some((reservation.card()?.city, point))
 }
