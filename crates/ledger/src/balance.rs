@@ -40,6 +40,14 @@ pub(crate) struct Move<'a> {
     pub(crate) fen: i64,
 }
 
+/// An account's balance before and after a fact.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Change<'a> {
+    pub(crate) account: &'a AccountName,
+    pub(crate) before: Balance,
+    pub(crate) after: Balance,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Column {
     PostedDebit,
@@ -133,36 +141,54 @@ impl Rules {
         self.caps.get(account).or_else(|| self.caps_of_kinds.get(account.kind())).copied()
     }
 
-    /// The balances after `moves`, or the first account (by name) that does not bear them.
+    /// Adds `moves` to the balances that they touch, as [`touched`] lists them, or says which account (the first by name)
+    /// does not bear them.
     ///
     /// An account that is beyond its bound already, under rules of another day, may still be helped up.
     pub(crate) fn judge(
         &self,
         id: &EntryId,
-        before: &BTreeMap<AccountName, Balance>,
+        changes: &mut [Change<'_>],
         moves: &[Move<'_>],
-    ) -> Result<BTreeMap<AccountName, Balance>, Refusal> {
-        let mut after = before.clone();
-        for change in moves {
-            let balance = after.entry(change.account.clone()).or_default();
-            let overflow = || Refusal::Overflow { id: id.clone(), account: change.account.clone() };
-            *balance = balance.after(change).ok_or_else(overflow)?;
+    ) -> Result<(), Refusal> {
+        for step in moves {
+            let overflow = || Refusal::Overflow { id: id.clone(), account: step.account.clone() };
+            let place = changes.binary_search_by(|change| change.account.cmp(step.account)).ok();
+            let change = place.and_then(|place| changes.get_mut(place)).ok_or_else(overflow)?;
+            change.after = change.after.after(step).ok_or_else(overflow)?;
         }
-        for (account, balance) in &after {
-            let available = balance.available();
-            let was = before.get(account).map_or(Fen::ZERO, Balance::available);
-            if self.never_below_zero.contains(account.kind()) && available < Fen::ZERO && available < was {
-                return Err(Refusal::BelowZero { id: id.clone(), account: account.clone(), available: was });
-            }
-            let net_debit = |available: Fen| difference(0, available.get());
-            let over = |cap: &Fen| net_debit(available) > *cap && available < was;
-            if let Some(cap) = self.cap_of(account).filter(over) {
-                let (id, account) = (id.clone(), account.clone());
-                return Err(Refusal::OverCap { id, account, cap, net_debit: net_debit(was) });
-            }
-        }
-        Ok(after)
+        changes.iter().try_for_each(|change| self.bears(id, change))
     }
+
+    fn bears(&self, id: &EntryId, change: &Change<'_>) -> Result<(), Refusal> {
+        let (was, available) = (change.before.available(), change.after.available());
+        if available >= was {
+            return Ok(());
+        }
+        let named = || (id.clone(), change.account.clone());
+        if available < Fen::ZERO && self.never_below_zero.contains(change.account.kind()) {
+            let (id, account) = named();
+            return Err(Refusal::BelowZero { id, account, available: was });
+        }
+        let net_debit = |available: Fen| difference(0, available.get());
+        if let Some(cap) = self.cap_of(change.account).filter(|cap| net_debit(available) > *cap) {
+            let (id, account) = named();
+            return Err(Refusal::OverCap { id, account, cap, net_debit: net_debit(was) });
+        }
+        Ok(())
+    }
+}
+
+/// The accounts that `moves` touch, each once, by name, with the balances that `look` knows.
+pub(crate) fn touched<'a, E>(
+    moves: &[Move<'a>],
+    mut look: impl FnMut(&AccountName) -> Result<Balance, E>,
+) -> Result<Vec<Change<'a>>, E> {
+    let mut accounts: Vec<&AccountName> = moves.iter().map(|step| step.account).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    let change = |account| look(account).map(|before| Change { account, before, after: before });
+    accounts.into_iter().map(change).collect()
 }
 
 /// What `fact` changes, `held` being the legs pended under its id.

@@ -27,6 +27,15 @@ const SECONDS_A_DAY: i64 = 86_400;
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
+/// What stands for a fact in its digest and in the chain.
+pub(crate) struct Content(Vec<u8>);
+
+impl Content {
+    pub(crate) fn digest(&self) -> Digest {
+        Digest(Sha256::digest(&self.0).into())
+    }
+}
+
 impl Digest {
     /// What stands before the first line.
     pub const START: Digest = Digest([0; 32]);
@@ -46,13 +55,18 @@ impl Digest {
     /// The hash of the log with `fact` at `position`, this being the hash of the log before it.
     #[must_use]
     pub fn followed_by(self, position: u64, fact: &Fact) -> Digest {
+        self.followed_by_content(position, fact, &fact.content())
+    }
+
+    /// The same, the content being at hand.
+    pub(crate) fn followed_by_content(self, position: u64, fact: &Fact, content: &Content) -> Digest {
         let mut hasher = Sha256::new();
         hasher.update(self.0);
         hasher.update([FORM]);
         hasher.update(position.to_be_bytes());
         hasher.update(day_number(fact.day()).to_be_bytes());
         hasher.update(fact.at().as_seconds().to_be_bytes());
-        hasher.update(content(fact));
+        hasher.update(&content.0);
         Digest(hasher.finalize().into())
     }
 }
@@ -61,7 +75,12 @@ impl Fact {
     /// The digest of its content: equal for a repetition, whatever its day and time.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest(Sha256::digest(content(self)).into())
+        self.content().digest()
+    }
+
+    /// Its content in bytes.
+    pub(crate) fn content(&self) -> Content {
+        Content(content(self))
     }
 }
 

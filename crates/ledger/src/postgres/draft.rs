@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use model::Date;
 
-use crate::balance::{Balance, Rules, moves};
+use crate::balance::{Balance, Rules, moves, touched};
 use crate::books::Head;
+use crate::chain::{Content, Digest};
 use crate::entry::{Act, Fact, Leg};
 use crate::error::Refusal;
 use crate::judge::{Known, Outcome, fall_together};
@@ -111,7 +112,8 @@ impl<'a> Draft<'a> {
     }
 
     fn add(&mut self, fact: &'a Fact) -> Result<Outcome, Refusal> {
-        let digest = fact.digest();
+        let content = fact.content();
+        let digest = content.digest();
         let tale = fact.entry().and_then(|entry| self.ground.tales.get(&entry.id));
         let known = match fact.entry() {
             Some(_) => Known {
@@ -130,28 +132,31 @@ impl<'a> Draft<'a> {
         }
         if let Some(entry) = fact.entry() {
             let ends = matches!(fact.act(), Act::Posted | Act::Voided);
-            let held = tale.filter(|_| ends).map_or(&[][..], |tale| &tale.held);
-            let moves = moves(fact, held);
-            let mut before = BTreeMap::new();
-            for change in &moves {
-                if !before.contains_key(change.account) {
-                    let balance = self.ground.balances.get(change.account).copied().unwrap_or_default();
-                    before.insert(change.account.clone(), balance);
+            let held = tale.filter(|_| ends).map_or_else(Vec::new, |tale| tale.held.clone());
+            let moves = moves(fact, &held);
+            let look = |account: &AccountName| -> Result<Balance, Refusal> {
+                Ok(self.ground.balances.get(account).copied().unwrap_or_default())
+            };
+            let mut changes = touched(&moves, look)?;
+            self.rules.judge(&entry.id, &mut changes, &moves)?;
+            for change in changes {
+                match self.ground.balances.get_mut(change.account) {
+                    Some(balance) => *balance = change.after,
+                    None => {
+                        self.ground.balances.insert(change.account.clone(), change.after);
+                    }
                 }
-            }
-            for (account, balance) in self.rules.judge(&entry.id, &before, &moves)? {
-                if !self.touched.contains(&account) {
-                    self.touched.insert(account.clone());
+                if !self.touched.contains(change.account) {
+                    self.touched.insert(change.account.clone());
                 }
-                self.ground.balances.insert(account, balance);
             }
         }
-        Ok(self.append(fact, digest))
+        Ok(self.append(fact, &content, digest))
     }
 
-    fn append(&mut self, fact: &'a Fact, digest: crate::chain::Digest) -> Outcome {
+    fn append(&mut self, fact: &'a Fact, content: &Content, digest: Digest) -> Outcome {
         let position = self.ground.head.position.saturating_add(1);
-        let hash = self.ground.head.hash.followed_by(position, fact);
+        let hash = self.ground.head.hash.followed_by_content(position, fact, content);
         let outcome = Outcome { position, act: fact.act(), day: fact.day(), digest, hash };
         self.ground.head = Head { position, hash };
         match fact {

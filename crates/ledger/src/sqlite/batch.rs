@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::rows;
 use super::store::Place;
-use crate::balance::{Balance, Rules, moves};
+use crate::balance::{Balance, Rules, moves, touched};
 use crate::books::Head;
 use crate::chain::day_number;
 use crate::entry::{Fact, Leg};
@@ -83,7 +83,8 @@ impl<'a> Batch<'a> {
 
     /// Judges a fact and, if it is new and taken, appends it. A refusal has written nothing.
     pub(super) fn add(&mut self, fact: &Fact) -> Result<Outcome, LedgerError> {
-        let digest = fact.digest();
+        let content = fact.content();
+        let digest = content.digest();
         let known = self.known(fact)?;
         if let Some(stored) = known.judge(fact, digest)? {
             return Ok(stored);
@@ -92,7 +93,7 @@ impl<'a> Batch<'a> {
         let held = pended.map(|position| rows::legs(self.connection, self.place, position)).transpose()?;
         self.move_money(fact, &held.unwrap_or_default())?;
         let position = self.head.position.saturating_add(1);
-        let hash = self.head.hash.followed_by(position, fact);
+        let hash = self.head.hash.followed_by_content(position, fact, &content);
         let outcome = Outcome { position, act: fact.act(), day: fact.day(), digest, hash };
         self.append(fact, &outcome, pended).map_err(|e| self.place.failed("write an entry", e))?;
         self.head = Head { position, hash };
@@ -132,18 +133,19 @@ impl<'a> Batch<'a> {
     fn move_money(&mut self, fact: &Fact, held: &[Leg]) -> Result<(), LedgerError> {
         let Some(entry) = fact.entry() else { return Ok(()) };
         let moves = moves(fact, held);
-        let mut before = BTreeMap::new();
-        for change in &moves {
-            if before.contains_key(change.account) {
-                continue;
+        let mut changes = touched(&moves, |account| match self.touched.get(account) {
+            Some(balance) => Ok(*balance),
+            None => rows::balance(self.connection, self.place, account),
+        })?;
+        self.rules.judge(&entry.id, &mut changes, &moves)?;
+        for change in changes {
+            match self.touched.get_mut(change.account) {
+                Some(balance) => *balance = change.after,
+                None => {
+                    self.touched.insert(change.account.clone(), change.after);
+                }
             }
-            let balance = match self.touched.get(change.account) {
-                Some(balance) => *balance,
-                None => rows::balance(self.connection, self.place, change.account)?,
-            };
-            before.insert(change.account.clone(), balance);
         }
-        self.touched.extend(self.rules.judge(&entry.id, &before, &moves)?);
         Ok(())
     }
 
