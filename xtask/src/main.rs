@@ -4,6 +4,7 @@
 
 mod bench;
 mod examples;
+mod kill;
 mod steps;
 mod tidy;
 
@@ -15,6 +16,7 @@ cargo xtask setup              installs the optional tools that the tests use
 cargo xtask bench              measures a release build: a network day, a start, an idle centre
 cargo xtask examples           runs the examples in Python and TypeScript against a demo network
 cargo xtask bench money [--json]   durable loads and bulk entries a second, on SQLite and PostgreSQL
+cargo xtask kill [--rounds N]  kill -9 of centre, wallet, card and phone during loads, 200 rounds on each database, then a match
 cargo xtask tidy               checks the map, the sizes and the headers alone
 
 Exit codes: 0 all well, 1 something is wrong, 2 bad use.";
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
         ["bench", "money"] => bench::money(false),
         ["bench", "money", "--json"] => bench::money(true),
         ["examples"] => examples::alone(),
+        ["kill"] => kill::kill("200"),
+        ["kill", "--rounds", rounds] => kill::kill(rounds),
         ["tidy"] => steps::tidy(),
         ["help" | "--help" | "-h"] | [] => {
             println!("{HELP}");

@@ -28,9 +28,8 @@ const TRIES: u32 = 5;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let after = |name: &str| {
-        words.iter().position(|word| word == name).and_then(|at| words.get(at + 1)).cloned()
-    };
+    let after =
+        |name: &str| words.iter().position(|word| word == name).and_then(|at| words.get(at + 1)).cloned();
     let rounds = after("--rounds").map_or(200, |rounds| rounds.parse().expect("--rounds N"));
     let seed = after("--seed").map_or(1, |seed| seed.parse().expect("--seed N"));
     let binary = after("--binary").expect("--binary FILE");
@@ -109,7 +108,9 @@ fn settle(network: &mut Network) -> Vec<String> {
     }
     let (purse, available) = (network.purse(), me["available_fen"].as_i64().unwrap_or(-1));
     let held = me["held_fen"].as_i64().unwrap_or(-1);
-    println!("  {before} orders were open after the last round; now available {available} + held {held} + purse {purse} fen");
+    println!(
+        "  {before} orders were open after the last round; now available {available} + held {held} + purse {purse} fen"
+    );
     if available + held + purse != OPENING_FEN || held != 0 {
         wrong.push(format!("{available} + {held} + {purse} fen are not the {OPENING_FEN} of the beginning"));
     }

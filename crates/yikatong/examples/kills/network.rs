@@ -104,8 +104,16 @@ impl Network {
     pub(crate) fn start(binary: &str, database: Option<String>) -> Network {
         let folder = tempfile::tempdir().expect("a folder");
         let at = [FREE.to_owned(), FREE.to_owned(), FREE.to_owned()];
-        let mut network =
-            Network { binary: binary.into(), database, folder, centre: None, wallet: None, card: None, at, nonce: 0 };
+        let mut network = Network {
+            binary: binary.into(),
+            database,
+            folder,
+            centre: None,
+            wallet: None,
+            card: None,
+            at,
+            nonce: 0,
+        };
         network.revive();
         network.post("/app/register", &json!({ "name": PASSENGER, "password": PASSWORD }));
         network
@@ -168,14 +176,13 @@ impl Network {
         Phone(self.phone(&["load", "--plastic", "--amount", &fen.to_string()]).spawn().expect("a phone"))
     }
 
-    /// The session of an order is carried out anew.
-    pub(crate) fn carry_out(&self, order: &Value) {
-        let id = order["id"].as_str().unwrap_or_default();
-        let whole = self.get(&format!("/app/orders/{id}"));
-        let session = whole["session"]["id"].as_str().or(whole["session"].as_str()).unwrap_or_default();
-        if !session.is_empty() {
-            let _ = self.phone(&["session", session, "--plastic"]).output();
-        }
+    /// The session of an order is carried out anew; asked for it, the wallet sends an order again that the centre lacks.
+    pub(crate) fn carry_out(&mut self, order: &Value) {
+        let id = order["id"].as_str().expect("an order's id");
+        self.get(&format!("/app/orders/{id}"));
+        let stored = self.signed("GET", &format!("/v1/orders/{id}"), WALLET, b"");
+        let session = stored["session"]["id"].as_str().expect("its session");
+        self.phone(&["session", session, "--plastic"]).output().expect("a phone");
         self.get(&format!("/app/orders/{id}"));
     }
 
@@ -195,7 +202,8 @@ impl Network {
     pub(crate) fn matched(&mut self) -> (Value, Vec<Value>) {
         let day = model::CardTime::from_unix_seconds(now()).date().to_string();
         let wallet = self.at[1].clone();
-        let mut file = ureq::get(format!("http://{wallet}/app/days/{day}/file")).call().expect("the day's file");
+        let mut file =
+            ureq::get(format!("http://{wallet}/app/days/{day}/file")).call().expect("the day's file");
         let file = file.body_mut().read_to_vec().expect("the day's file");
         self.signed("PUT", &format!("/v1/days/{day}/file"), WALLET, &file);
         self.signed("POST", &format!("/v1/days/{day}/match"), "centre", b"");
@@ -210,7 +218,8 @@ impl Network {
         let created = now();
         let nonce = format!("kills-{created}-{}", self.nonce);
         let target = Target { method, path, query: None };
-        let headers = sign(&demo_signing_key(keyid), keyid, &nonce, created, target, body).expect("a signature");
+        let headers =
+            sign(&demo_signing_key(keyid), keyid, &nonce, created, target, body).expect("a signature");
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.at[0]))
