@@ -17,7 +17,6 @@ use keys::Seeded;
 use model::Entropy;
 use network::{Network, Victim};
 use postgres_server::{Durability, Server};
-use serde_json::Value;
 
 /// What the demo gives a passenger: 1,000.00 yuan.
 const OPENING_FEN: i64 = 100_000;
@@ -88,24 +87,20 @@ fn kill(network: &mut Network, rounds: u32, seed: u64) -> String {
 /// Everybody is back: open orders are carried out, then the passenger's money is counted and the day matched.
 fn settle(network: &mut Network) -> Vec<String> {
     let mut wrong = Vec::new();
-    let open = |me: &Value| -> Vec<Value> {
-        let orders = me["orders"].as_array().cloned().unwrap_or_default();
-        orders.into_iter().filter(|order| order["state"] != "done" && order["state"] != "refused").collect()
-    };
-    let before = open(&network.me()).len();
+    let before = network.open().len();
     for _ in 0..TRIES {
-        for order in open(&network.me()) {
-            network.carry_out(&order);
+        for id in network.open() {
+            network.carry_out(&id);
         }
-        if open(&network.me()).is_empty() {
+        if network.open().is_empty() {
             break;
         }
         std::thread::sleep(Duration::from_secs(1));
     }
-    let me = network.me();
-    for order in open(&me) {
-        wrong.push(format!("an order is still open: {order}"));
+    for id in network.open() {
+        wrong.push(format!("order {id} is still open"));
     }
+    let me = network.me();
     let (purse, available) = (network.purse(), me["available_fen"].as_i64().unwrap_or(-1));
     let held = me["held_fen"].as_i64().unwrap_or(-1);
     println!(

@@ -177,8 +177,7 @@ impl Network {
     }
 
     /// The session of an order is carried out anew; asked for it, the wallet sends an order again that the centre lacks.
-    pub(crate) fn carry_out(&mut self, order: &Value) {
-        let id = order["id"].as_str().expect("an order's id");
+    pub(crate) fn carry_out(&mut self, id: &str) {
         self.get(&format!("/app/orders/{id}"));
         let stored = self.signed("GET", &format!("/v1/orders/{id}"), WALLET, b"");
         let session = stored["session"]["id"].as_str().expect("its session");
@@ -198,14 +197,23 @@ impl Network {
         self.get(&format!("/app/me?name={PASSENGER}"))
     }
 
+    /// The wallet's file of today: one line an order.
+    fn file(&self) -> String {
+        let path = format!("http://{}/app/days/{}/file", self.at[1], today());
+        ureq::get(path).call().expect("the day's file").body_mut().read_to_string().expect("the day's file")
+    }
+
+    /// The orders whose money the wallet holds.
+    pub(crate) fn open(&self) -> Vec<String> {
+        let held = |line: &str| line.split(',').nth(4) == Some("held");
+        let id = |line: &str| line.split(',').next().unwrap_or_default().to_owned();
+        self.file().lines().filter(|line| held(line)).map(id).collect()
+    }
+
     /// The wallet's file of today goes to the centre, and the centre matches: what it came to, and what differs.
     pub(crate) fn matched(&mut self) -> (Value, Vec<Value>) {
-        let day = model::CardTime::from_unix_seconds(now()).date().to_string();
-        let wallet = self.at[1].clone();
-        let mut file =
-            ureq::get(format!("http://{wallet}/app/days/{day}/file")).call().expect("the day's file");
-        let file = file.body_mut().read_to_vec().expect("the day's file");
-        self.signed("PUT", &format!("/v1/days/{day}/file"), WALLET, &file);
+        let (day, file) = (today(), self.file());
+        self.signed("PUT", &format!("/v1/days/{day}/file"), WALLET, file.as_bytes());
         self.signed("POST", &format!("/v1/days/{day}/match"), "centre", b"");
         let matched = self.signed("GET", &format!("/v1/days/{day}/match"), WALLET, b"");
         let cases = self.signed("GET", "/v1/cases", WALLET, b"");
@@ -242,6 +250,10 @@ impl Network {
         let mut answer = ureq::get(format!("http://{}{path}", self.at[1])).call().expect("the wallet");
         answer.body_mut().read_json().expect("JSON")
     }
+}
+
+fn today() -> String {
+    model::CardTime::from_unix_seconds(now()).date().to_string()
 }
 
 /// Unix time.
