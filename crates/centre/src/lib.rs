@@ -11,6 +11,7 @@ mod audit;
 mod cancel;
 mod console;
 mod core;
+mod fence;
 mod hooks;
 pub mod http;
 mod matching;

@@ -14,11 +14,12 @@ use tsm::seram::{AgentReport, HandshakeRequest, HandshakeResponse, Orders, Secur
 use tsm::{Env, Next, Report, Reservation};
 
 use crate::core::{Core, State};
+use crate::fence::{masked, overtaken, save};
 use crate::money::OrderMoney;
 use crate::plans::{Planned, plan, unsettled};
 use crate::problem::{Code, Problem};
 use crate::store::{
-    CardRow, CardState, Db, Event, OrderKind, OrderRow, OrderState, StepName, StepRow, StepState,
+    CardRow, CardState, Event, OrderKind, OrderRow, OrderState, StepName, StepRow, StepState,
 };
 
 /// Why an order is refused whose load a later contact with the card disproved.
@@ -218,16 +219,6 @@ impl Core {
         let (planned, next) = self.take_off(state, card)?;
         (live.job, live.attempt) = (Some(planned), order.attempt);
         Ok(next)
-    }
-
-    /// Cancelled by another process while the money was being held: then it is let go at once.
-    fn still_wanted(&self, state: &mut State, order: &OrderRow) -> Result<(), Problem> {
-        let stored = OrderRow::find(state.store.read(), &order.wallet, &order.id)?;
-        if stored.is_some_and(|stored| stored.state == OrderState::Refused) {
-            self.give_back(state, order)?;
-            return Err(overtaken(&order.session));
-        }
-        Ok(())
     }
 
     pub(crate) fn money<'a>(
@@ -453,25 +444,6 @@ impl Core {
     }
 }
 
-/// Writes an order down together with what belongs to it, if this attempt at it is still the one that counts.
-pub(crate) fn save(
-    state: &mut State,
-    order: &OrderRow,
-    more: impl FnOnce(&Db) -> Result<(), Problem>,
-) -> Result<(), Problem> {
-    state.store.write(|db| {
-        if !order.update(db)? {
-            return Err(overtaken(&order.session));
-        }
-        more(db)
-    })
-}
-
-/// The phone must shake hands again: its session is not the one that counts.
-fn overtaken(session: &str) -> Problem {
-    Code::ReportUnexpected.about(masked(session))
-}
-
 /// The job goes on after what it asked for is on the disk.
 fn confirmed(core: &Core, state: &mut State, live: &mut Live) -> Next {
     let go_on = |planned: &mut Planned| planned.job.confirmed(&mut env(core, state));
@@ -485,11 +457,6 @@ pub(crate) fn env<'a>(core: &'a Core, state: &'a mut State) -> Env<'a> {
 fn find(state: &State, session: &str) -> Result<OrderRow, Problem> {
     OrderRow::of_session(state.store.read(), session)?
         .ok_or_else(|| Code::UnknownSession.about(masked(session)))
-}
-
-/// A session's id is a secret; its first digits are enough to find it in a log.
-fn masked(session: &str) -> String {
-    session.chars().take(6).chain("…".chars()).collect()
 }
 
 /// The element that the order is for: the card's own, or for a plastic card whatever the phone reaches.

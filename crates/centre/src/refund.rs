@@ -12,9 +12,10 @@ use model::{CardTime, CityCode, Fen, PurseFen, Tac, TerminalId};
 use tsm::{DeletePlan, Drain, Job, Next};
 
 use crate::core::{Core, State};
+use crate::fence::save;
 use crate::money::{account, doubt, leg, malformed};
 use crate::operator::DENY_GRACE_SECONDS;
-use crate::phone::{env, save};
+use crate::phone::env;
 use crate::plans::{Planned, element, instance_aid};
 use crate::problem::{Code, Problem};
 use crate::store::{CardRow, CardState, OrderKind, OrderRow, OrderState, StepName, StepRow, StepState, deny};
