@@ -14,6 +14,7 @@ mod core;
 mod fence;
 mod hooks;
 pub mod http;
+mod limits;
 mod matching;
 mod money;
 mod operator;

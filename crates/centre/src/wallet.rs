@@ -109,6 +109,7 @@ impl Core {
         }
         let row = self.checked(&mut state, wallet, new)?;
         state.store.write(|db| {
+            self.check_limits(db, &row)?;
             row.insert(db)?;
             StepRow::note(db, (wallet, &row.id), StepName::Placed, StepState::Done, row.placed_at)?;
             find_order(db, wallet, &row.id)

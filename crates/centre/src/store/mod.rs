@@ -30,7 +30,7 @@ pub(crate) use matching::{
     CaseRow, WalletDay, add_sights, cards_seen, find_match, keep_match, last_match, log_before, sights_of,
     wallet_page, wallet_says,
 };
-pub(crate) use orders::{OrderKind, OrderRow, OrderState};
+pub(crate) use orders::{Counted, OrderKind, OrderRow, OrderState};
 pub(crate) use outbox::{Told, events_after, is_unnumbered, last_event, number_events};
 pub(crate) use steps::{StepName, StepRow, StepState};
 pub(crate) use webhooks::{AttemptRow, DeliveryRow, DeliveryState, HookRow, HookState};

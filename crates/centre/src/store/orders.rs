@@ -73,7 +73,44 @@ pub(crate) struct OrderRow {
 const SELECT: &str = "SELECT orders.*, sessions.id AS session FROM orders
     JOIN sessions ON sessions.wallet = orders.wallet AND sessions.\"order\" = orders.id";
 
+/// Whose loads are counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Counted<'a> {
+    /// One card's, by the wallet's id of it.
+    Card(&'a str),
+    /// Those of all cards of the passenger who has this one.
+    UserOf(&'a str),
+    /// All of the wallet.
+    Wallet,
+}
+
 impl OrderRow {
+    /// How many loads were placed since a moment and are not refused, and their sum in fen.
+    pub(crate) fn loads_since(
+        db: &Db,
+        wallet: &WalletId,
+        of: Counted<'_>,
+        since: CardTime,
+    ) -> DbResult<(u64, i64)> {
+        let (which, card) = match of {
+            Counted::Card(card) => ("card = $3", card),
+            Counted::UserOf(card) => (
+                "card IN (SELECT theirs.id FROM cards theirs JOIN cards this ON this.wallet = theirs.wallet
+                          AND this.\"user\" = theirs.\"user\" WHERE this.wallet = $1 AND this.id = $3)",
+                card,
+            ),
+            Counted::Wallet => ("$3 = ''", ""),
+        };
+        let sql = format!(
+            "SELECT count(*), CAST(coalesce(sum(amount_fen), 0) AS BIGINT) FROM orders
+             WHERE wallet = $1 AND kind = 'load' AND state <> 'refused' AND placed_at >= $2 AND {which}"
+        );
+        let sums = db.one(&sql, params![wallet.as_str(), since.to_string(), card], |row| {
+            Ok((row.at(0)?, row.at(1)?))
+        })?;
+        Ok(sums.unwrap_or_default())
+    }
+
     fn read(row: &Row<'_>) -> DbResult<Self> {
         let fen = |column: &str| -> DbResult<Option<PurseFen>> {
             Ok(row.get::<Option<u32>>(column)?.and_then(|fen| PurseFen::try_from(fen).ok()))

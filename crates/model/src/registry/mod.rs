@@ -28,7 +28,7 @@ pub use operator::{Band, Beyond, Fare, Flow, Line, Operator, Stop, Terminals, Tr
 pub use phone::{Aid, ElementFacts, ElementVendor, KeyScheme, Management, Phone, Scp};
 pub use source::{Problem, RegistryError};
 pub use text::{Name, Which};
-pub use wallet::{Wallet, WalletFacts};
+pub use wallet::{Wallet, WalletFacts, WalletLimits};
 
 use agreement::Agreement;
 use shelf::Shelves;

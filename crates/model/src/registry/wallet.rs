@@ -4,7 +4,7 @@ use super::key::{self, NoKey, PublicKey, SigningKey};
 use super::shelf::{Problems, Record};
 use super::source::{Problem, Source};
 use super::text::{self, Name};
-use crate::money::PurseFen;
+use crate::money::{Fen, PurseFen};
 use crate::party::WalletId;
 use crate::time::Date;
 
@@ -31,12 +31,29 @@ pub struct WalletFacts {
     pub keys: Vec<SigningKey>,
     /// The most that one order may load.
     pub max_order_fen: PurseFen,
+    /// How much and how often it may load.
+    #[serde(default)]
+    pub limits: WalletLimits,
     /// Fields of this file that are assumptions, not facts.
     #[serde(default)]
     pub assumed: Vec<String>,
     /// Where the facts are from.
     #[serde(default)]
     pub source: String,
+}
+
+/// How much and how often a wallet may load; what is absent is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WalletLimits {
+    /// Onto one card in a day.
+    pub card_day_fen: Option<Fen>,
+    /// Loads of one card within an hour.
+    pub card_hour_orders: Option<u32>,
+    /// For one passenger in a day, over all the cards.
+    pub user_day_fen: Option<Fen>,
+    /// By the wallet in a day, over all its passengers.
+    pub wallet_day_fen: Option<Fen>,
 }
 
 impl Wallet {
