@@ -15,7 +15,7 @@ use crate::finding::{Code, Finding};
 use crate::stage::Stage;
 
 /// What every passenger begins with, in fen.
-pub(crate) const OPENING: i64 = 60_000;
+pub(crate) const OPENING: i64 = 100_000;
 /// Between two questions about an order.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How often a wallet is asked before it is said not to have followed.

@@ -1,10 +1,18 @@
 //! The command line: names, arguments, examples. What each command does stands in its own module.
 
+mod certify;
+mod tap;
+mod wallet;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use model::{CityCode, Date, TerminalId};
+
+pub(crate) use certify::{Certify, CertifyWallet};
+pub(crate) use tap::Tap;
+pub(crate) use wallet::Wallet;
 
 use crate::reach::CardAddress;
 
@@ -53,6 +61,9 @@ pub(crate) enum Command {
         after_help = "Example: yikatong wallet --centre http://127.0.0.1:8080 --demo --listen 127.0.0.1:8081\n         yikatong wallet --centre https://centre.example --id alipay --key signing.pem --data wallet"
     )]
     Wallet(Wallet),
+    /// The conformance kit for those who join, with a signed report.
+    #[command(subcommand)]
+    Certify(Certify),
     /// The phone's agent: relays commands between the centre and a card.
     #[command(
         after_help = "Example: yikatong phone --card tcp:127.0.0.1:9001 issue --city 2000\n         yikatong phone --card tcp:127.0.0.1:9001 load --amount 5000"
@@ -108,36 +119,6 @@ fn postgres_address(text: &str) -> Result<String, &'static str> {
     } else {
         Err("an address like postgres://user@host:5432/database is expected")
     }
-}
-
-#[derive(Args, Debug)]
-#[command(group(clap::ArgGroup::new("signing").args(["demo", "key"]).required(true).multiple(false)))]
-pub(crate) struct Wallet {
-    /// The centre.
-    #[arg(long, value_name = "URL")]
-    pub(crate) centre: String,
-    /// Its id in the registry, the keyid of its signatures.
-    #[arg(long, value_name = "ID", default_value = "alipay")]
-    pub(crate) id: model::WalletId,
-    /// Where the wallet keeps its passengers and its ledger [default: in memory only].
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
-    /// Address of its app's door and its page [default: 127.0.0.1:8081].
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) listen: Option<SocketAddr>,
-    /// Where the centre reaches this wallet, such as https://wallet.example: events then come by webhook, too.
-    #[arg(long, value_name = "URL")]
-    pub(crate) public: Option<String>,
-    /// Sign with the published demo key, and give every passenger money that does not exist.
-    #[arg(long)]
-    pub(crate) demo: bool,
-    /// Sign with the Ed25519 key in this file: PKCS#8 PEM (as `openssl genpkey -algorithm ed25519` writes it), or its
-    /// seed as 64 hex digits.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
-    /// How long the centre may take for an answer before it counts as none.
-    #[arg(long, value_name = "SECONDS", default_value_t = 65, value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub(crate) timeout: u64,
 }
 
 #[derive(Args, Debug)]
@@ -316,32 +297,6 @@ pub(crate) enum PhoneJob {
         #[arg(long)]
         plastic: bool,
     },
-}
-
-#[derive(Args, Debug)]
-#[command(group(clap::ArgGroup::new("kind").args(["entry", "exit"]).multiple(false)))]
-pub(crate) struct Tap {
-    /// The card: tcp:HOST:PORT or file:STATE.
-    #[arg(long, value_name = "CARD")]
-    pub(crate) card: CardAddress,
-    /// The reader's number, 12 hex digits; it says whose reader it is.
-    #[arg(long)]
-    pub(crate) terminal: TerminalId,
-    /// The passenger enters (metro, ferry with gates, bike).
-    #[arg(long)]
-    pub(crate) entry: bool,
-    /// The passenger leaves.
-    #[arg(long)]
-    pub(crate) exit: bool,
-    /// Fare before discounts, in fen, where the reader does not know it (taxi, shop) [default: the operator's fare].
-    #[arg(long, value_name = "FEN")]
-    pub(crate) amount: Option<u32>,
-    /// Folder of the reader's batch and counters.
-    #[arg(long, value_name = "DIR", default_value = "yikatong-data/readers")]
-    pub(crate) data: PathBuf,
-    /// Write every APDU as a JSON line.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) transcript: Option<PathBuf>,
 }
 
 #[derive(Subcommand, Debug)]

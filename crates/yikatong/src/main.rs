@@ -45,6 +45,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Card(command) => run::serve_card::card(&command, &registry),
         Command::Serve(command) => run::serve::run(&command, registry),
         Command::Wallet(command) => run::wallet::run(&command, &registry),
+        Command::Certify(command) => run::certify::run(&command, registry, json),
         Command::Phone(command) => run::phone::run(&command, &registry, json),
         Command::Tap(command) => run::tap::run(&command, &registry, json),
     }

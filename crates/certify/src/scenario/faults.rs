@@ -10,7 +10,7 @@ use crate::finding::Code;
 use crate::play::{Chip, OPENING, Play, Played, state};
 
 const AMOUNT: i64 = 4000;
-const LEFT: i64 = 56_000;
+const LEFT: i64 = 96_000;
 /// More than the centre's window for signatures.
 const AWAY: i64 = 3600;
 

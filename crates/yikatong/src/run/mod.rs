@@ -1,5 +1,6 @@
 //! What each command does.
 
+pub(crate) mod certify;
 pub(crate) mod clear;
 pub(crate) mod demo;
 pub(crate) mod keys;
