@@ -193,8 +193,8 @@ impl Judge {
                 *sum = minus(*sum, order.amount);
             }
         }
-        let cleared =
-            |debit: &Debit| debit.taken.is_some_and(|day| self.closed.is_some_and(|closed| day <= closed));
+        let closed = |day| self.closed.is_some_and(|closed| day <= closed);
+        let cleared = |debit: &Debit| !debit.unproven && debit.taken.is_some_and(closed);
         for debit in self.debits.values().filter(|debit| !cleared(debit)) {
             if let Some(sum) = floats.get_mut(&debit.city) {
                 *sum = plus(*sum, debit.amount);
