@@ -109,6 +109,9 @@ pub(crate) struct Serve {
     /// Published demo keys, a wallet, and simulated passengers.
     #[arg(long)]
     pub(crate) demo: bool,
+    /// With --demo, no simulated passengers: nothing happens but what you do.
+    #[arg(long, requires = "demo")]
+    pub(crate) quiet: bool,
 }
 
 /// The address of a database; the rest of it is the server's to judge.

@@ -128,7 +128,7 @@ impl Network {
     pub(crate) fn revive(&mut self) {
         if self.centre.is_none() {
             let folder = self.path("centre");
-            let mut words = vec!["serve", "--demo", "--data", &folder, "--listen", &self.at[0]];
+            let mut words = vec!["serve", "--demo", "--quiet", "--data", &folder, "--listen", &self.at[0]];
             words.extend(["--wallet-listen", FREE, "--street-listen", FREE]);
             if let Some(url) = &self.database {
                 words.extend(["--database", url]);

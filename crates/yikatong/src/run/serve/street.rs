@@ -98,7 +98,7 @@ pub(super) fn open(
         wallet_url: url(wallet),
     });
     let stop = Arc::new(AtomicBool::new(false));
-    let threads = vec![
+    let mut threads = vec![
         std::thread::spawn({
             let (street, links, stop) = (Arc::clone(&street), links.clone(), Arc::clone(&stop));
             move || collect(&street, &links, &stop)
@@ -108,11 +108,11 @@ pub(super) fn open(
             let hook = format!("{}/hooks/centre", url(wallet));
             move || follow(&app, &stop, Some(&hook))
         }),
-        std::thread::spawn({
-            let stop = Arc::clone(&stop);
-            move || living(&registry, keys, links, &stop)
-        }),
     ];
+    if !command.quiet {
+        let stop = Arc::clone(&stop);
+        threads.push(std::thread::spawn(move || living(&registry, keys, links, &stop)));
+    }
     Ok((wallet::http::router(app), page::router(street), Background { stop, threads }))
 }
 
