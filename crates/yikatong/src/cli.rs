@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use model::{CityCode, Date, TerminalId};
+use model::{CityCode, Date};
 
 pub(crate) use certify::{Certify, CertifyWallet};
 pub(crate) use tap::Tap;

@@ -92,7 +92,7 @@ impl Judge {
             if self.debit_of(record).is_none() {
                 continue;
             }
-            let named = unproven.iter().any(|named| *named == record);
+            let named = unproven.contains(&record);
             if let Some(debit) = self.debits.get_mut(&(record.terminal, record.terminal_seq)) {
                 debit.taken.get_or_insert(day);
                 debit.unproven |= named;
