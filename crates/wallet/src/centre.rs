@@ -215,7 +215,8 @@ fn read<T: DeserializeOwned>(status: u16, body: &[u8]) -> Answer<T> {
 /// time, when nothing was sent before.
 pub(crate) fn is_judgement(status: u16, code: &str, first: bool) -> bool {
     match (status, code) {
-        (_, "id-taken") => false,
+        // Either says that something of ours is there already.
+        (_, "id-taken" | "signature-replayed") => false,
         (_, "unknown-path" | "method-not-allowed") | (401 | 403, _) => first,
         (400 | 404 | 409 | 413 | 422, _) => true,
         _ => false,
@@ -234,6 +235,7 @@ mod tests {
             (409, "card-already-issued", false, true),
             (400, "body-malformed", false, true),
             (409, "id-taken", true, false),
+            (401, "signature-replayed", true, false),
             (401, "signature-clock", true, true),
             (401, "signature-clock", false, false),
             (403, "not-yours", false, false),
