@@ -20,7 +20,7 @@ pub(crate) struct Wallet {
     /// Address of its app's door and its page [default: 127.0.0.1:8081].
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
-    /// Where the centre reaches this wallet, such as https://wallet.example: events then come by webhook, too.
+    /// Where the centre reaches this wallet, such as `https://wallet.example`: events then come by webhook, too.
     #[arg(long, value_name = "URL")]
     pub(crate) public: Option<String>,
     /// Sign with the published demo key, and give every passenger money that does not exist.
