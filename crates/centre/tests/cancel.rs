@@ -3,6 +3,7 @@
 
 mod support;
 
+use secure_element::PlasticCard;
 use serde_json::{Value, json};
 use support::Centre;
 use support::phone::{CREDIT, Losing, Loss, balance, element, phone, plastic};
@@ -21,6 +22,18 @@ async fn placed(centre: &Centre, id: &str, amount: u32) -> Value {
 
 async fn cancel(centre: &Centre, id: &str) -> Value {
     centre.ok("POST", &format!("/v1/orders/{id}/cancel"), "alipay", Value::Null).await
+}
+
+/// A phone carries an order on until it holds the card's offer, which the centre has not seen: the session, the report.
+async fn offered<'a>(centre: &Centre, order: &'a Value, card: &mut PlasticCard) -> (&'a str, AgentReport) {
+    let session = order["session"]["id"].as_str().unwrap();
+    let agent = Agent::new(element(SE));
+    centre.shake_hands(session, &agent).await;
+    let mut report = AgentReport::polling();
+    for _ in 0..2 {
+        report = agent.run(&centre.report(session, &report).await, card).report;
+    }
+    (session, report)
 }
 
 async fn not_cancelled(centre: &Centre, id: &str) -> String {
@@ -74,13 +87,7 @@ async fn a_session_under_way_ends_when_its_order_is_taken_back() {
     let centre = Centre::in_memory();
     let mut card = plastic(CITY, 1);
     let order = placed(&centre, "o1", 700).await;
-    let session = order["session"]["id"].as_str().unwrap();
-    let agent = Agent::new(element(SE));
-    centre.shake_hands(session, &agent).await;
-    let mut report = AgentReport::polling();
-    for _ in 0..2 {
-        report = agent.run(&centre.report(session, &report).await, &mut card).report;
-    }
+    let (session, report) = offered(&centre, &order, &mut card).await;
     cancel(&centre, "o1").await;
     // The card's offer comes back, and is not taken.
     assert!(centre.report(session, &report).await.ends());
@@ -208,13 +215,7 @@ async fn an_order_cancelled_at_another_centre_is_not_reserved() {
     let (first, second) = (Centre::in_folder(folder.path(), 1), Centre::in_folder(folder.path(), 2));
     let mut card = plastic(CITY, 1);
     let order = placed(&first, "o1", 900).await;
-    let session = order["session"]["id"].as_str().unwrap();
-    let agent = Agent::new(element(SE));
-    first.shake_hands(session, &agent).await;
-    let mut report = AgentReport::polling();
-    for _ in 0..2 {
-        report = agent.run(&first.report(session, &report).await, &mut card).report;
-    }
+    let (session, report) = offered(&first, &order, &mut card).await;
     cancel(&second, "o1").await;
     assert!(first.report(session, &report).await.ends());
     assert_eq!((balance(&mut card, PLASTIC), books(&first)), (0, ((0, 0), 0, 0)));
