@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
-use postgres_server::{Durability, Server, Stop, available, shared};
+use postgres_server::{Durability, Server, Stop, available, shared, skipped};
 
 #[test]
 fn each_database_is_its_own() {
@@ -19,7 +19,7 @@ fn each_database_is_its_own() {
 #[test]
 fn what_was_committed_outlives_a_crash() {
     if let Err(why) = available() {
-        return println!("SKIPPED postgres: {why}");
+        return skipped(&why);
     }
     let server = Server::start_with(Durability::Full, &[("max_connections", "20")]).unwrap();
     let mut client = Client::connect(&server.socket_url("postgres"), NoTls).unwrap();
@@ -48,7 +48,7 @@ fn prints_its_folder_and_waits() {
 #[test]
 fn a_killed_process_leaves_nothing_behind() {
     if let Err(why) = available() {
-        return println!("SKIPPED postgres: {why}");
+        return skipped(&why);
     }
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--ignored", "--exact", "prints_its_folder_and_waits", "--nocapture"]);

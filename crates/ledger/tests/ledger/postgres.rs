@@ -94,7 +94,7 @@ fn two_processes_hammer_the_same_ids_and_one_hot_account() {
 #[test]
 fn a_lost_connection_is_made_again_and_a_lost_answer_is_given_again() {
     if let Err(why) = available() {
-        return println!("SKIPPED postgres: {why}");
+        return postgres_server::skipped(&why);
     }
     let server = Server::start(Durability::Full).unwrap();
     let mut ledger = PostgresLedger::open(&server.url()).unwrap();
@@ -116,7 +116,7 @@ fn a_lost_connection_is_made_again_and_a_lost_answer_is_given_again() {
 #[test]
 fn a_crash_amid_commits_loses_no_answer() {
     if let Err(why) = available() {
-        return println!("SKIPPED postgres: {why}");
+        return postgres_server::skipped(&why);
     }
     let server = Server::start(Durability::Full).unwrap();
     let works = |name: &'static str| {
