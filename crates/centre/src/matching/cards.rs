@@ -55,7 +55,20 @@ const HALF: u16 = 0x8000;
 /// A reader's clock may be so wrong; a tap this near to an offer is not surely on either side of it.
 const CLOCKS_SECONDS: i64 = 600;
 
-/// What a card's story says; `loads` by time, `taps` by time.
+impl LoadPoint {
+    /// Where it stands in its card's story. Times are whole seconds; within one the counter tells, and of two offers
+    /// with one counter the one that was credited came last.
+    pub(crate) fn place(&self) -> (CardTime, u16, u8) {
+        let end = match self.moved {
+            Moved::Voided => 0,
+            Moved::Pending => 1,
+            Moved::Posted => 2,
+        };
+        (self.at, self.counter, end)
+    }
+}
+
+/// What a card's story says; `loads` by [`LoadPoint::place`], `taps` by time.
 pub(crate) fn signs(loads: &[LoadPoint], taps: &[TapPoint]) -> Vec<CardSign> {
     let mut signs = offers(loads, taps);
     for sign in runs(loads, taps) {
@@ -79,7 +92,8 @@ fn offers(loads: &[LoadPoint], taps: &[TapPoint]) -> Vec<CardSign> {
 
 fn offer(index: usize, load: &LoadPoint, next: &LoadPoint, taps: &[TapPoint]) -> Option<CardSign> {
     let moved = next.counter.wrapping_sub(load.counter);
-    if moved >= HALF {
+    // Within one second nobody knows which of two equal offers came first: neither proves anything of the other.
+    if moved >= HALF || (moved == 0 && next.at <= load.at) {
         return None;
     }
     let (from, to) =
@@ -238,6 +252,28 @@ mod tests {
         assert_eq!(said(&[posted], &[tap(1, 1, 100, 200), tap(5, 2, 50, 5099)]), [(0, less(1))]);
         let more = Says::Case(Kind::CardHasMore, Fen::new(1));
         assert_eq!(said(&[posted, load(9, 1, 5101, 10, Posted)], &[]), [(0, more)]);
+    }
+
+    #[test]
+    fn within_one_second_the_counter_tells_the_order_and_an_equal_one_proves_nothing() {
+        let stories = [
+            [load(0, 1, 500, 100, Posted), load(0, 0, 0, 500, Posted)],
+            [load(0, 0, 0, 500, Posted), load(0, 0, 0, 300, Voided)],
+            [load(0, 0, 0, 500, Pending), load(0, 0, 0, 300, Voided)],
+            [load(0, 0, 0, 500, Voided), load(0, 0, 0, 300, Pending)],
+        ];
+        for mut story in stories {
+            story.sort_by_key(LoadPoint::place);
+            assert_eq!(said(&story, &[]), [], "{story:?}");
+        }
+        let mut three =
+            [load(0, 0, 0, 500, Posted), load(0, 0, 0, 900, Voided), load(1, 1, 500, 100, Posted)];
+        three.sort_by_key(LoadPoint::place);
+        assert_eq!(
+            said(&three, &[]),
+            [],
+            "the offer that was let go is not taken for the one that was credited"
+        );
     }
 
     #[test]

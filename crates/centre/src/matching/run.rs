@@ -274,7 +274,7 @@ impl Run<'_> {
             }
         }
         for (city, mut loads) in cities {
-            loads.sort_by_key(|(point, order)| (point.at, order.seq));
+            loads.sort_by_key(|(point, order)| (point.place(), order.seq));
             let points: Vec<LoadPoint> = loads.iter().map(|(point, _)| *point).collect();
             let Some(first) = points.first() else { continue };
             let taps = sights_of(state.store.read(), (city, card), first.at, self.day)?;
