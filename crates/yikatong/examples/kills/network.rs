@@ -217,8 +217,10 @@ impl Network {
         self.signed("POST", &format!("/v1/days/{day}/match"), "centre", b"");
         let matched = self.signed("GET", &format!("/v1/days/{day}/match"), WALLET, b"");
         let cases = self.signed("GET", "/v1/cases", WALLET, b"");
-        let open = cases["cases"].as_array().cloned().unwrap_or_default();
-        (matched, open.into_iter().filter(|case| case["state"] == "open").collect())
+        let all = cases["cases"].as_array().cloned().unwrap_or_default();
+        // Nobody else loads this card, so a load by others would be one of ours that was taken for theirs.
+        let wrong = |case: &Value| case["state"] == "open" || case["kind"] == "loaded-elsewhere";
+        (matched, all.into_iter().filter(wrong).collect())
     }
 
     fn signed(&mut self, method: &str, path: &str, keyid: &str, body: &[u8]) -> Value {
