@@ -4,8 +4,9 @@ use std::io::{self, Read, Write};
 
 use keys::{Key16, StaticKeys};
 use smartcard::gp::{
-    CardData, Cplc, Delete, Entry, ExternalAuthenticate, Fci, GetData, GetStatus, InitializeUpdate, Install,
-    PutKey, Select, SetStatus, StoreData, crs,
+    CardData, Cplc, Delete, DeleteKey, Entry, ExternalAuthenticate, Fci, GetData, GetStatus, GetValue,
+    InitializeUpdate, Install, Load, LoadFile, ManageChannel, Package, PutKey, Receipt, Select, SetStatus,
+    StoreData, Tokened, crs,
 };
 use smartcard::scp02::{CardChannel, KeySet, Opening};
 use smartcard::{Apdu, Channel, ChannelError, Command, Response, tlv as ber, vpcd as frames};
@@ -61,6 +62,13 @@ pub fn gp(data: &[u8]) {
     understood::<InitializeUpdate>(&apdu);
     understood::<ExternalAuthenticate>(&apdu);
     understood::<GetData>(&apdu);
+    understood::<GetValue>(&apdu);
+    understood::<DeleteKey>(&apdu);
+    understood::<Load>(&apdu);
+    understood::<ManageChannel>(&apdu);
+    understood::<crs::SetPriority>(&apdu);
+    let _ = (Install::split_token(&apdu), Delete::split_token(&apdu), Receipt::parse(&apdu.data));
+    let _ = (LoadFile::parse(&apdu.data), Package::parse(&apdu.data));
     understood::<GetStatus>(&apdu);
     understood::<Install>(&apdu);
     understood::<PutKey>(&apdu);

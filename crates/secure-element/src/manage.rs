@@ -112,10 +112,10 @@ impl Element {
 
     /// The issuer's domain sees everything, another one itself and what belongs to it.
     fn get_status(&mut self, apdu: &Apdu) -> Result<Response, Status> {
-        let GetStatus { scope, name, next } = GetStatus::from_apdu(apdu)?;
+        let GetStatus { scope, name, next, tags } = GetStatus::from_apdu(apdu)?;
         if !next {
             let entries = self.entries(scope).into_iter().filter(|entry| entry.aid.answers_to(&name));
-            self.session.rows = entries.map(|entry| entry.to_bytes()).collect();
+            self.session.rows = entries.map(|entry| entry.with_tags(&tags)).collect();
         }
         self.rows(next)
     }

@@ -24,7 +24,7 @@ fn within(host: &mut Host<SoftwareElement>, session: &mut Session, command: &imp
 }
 
 fn list(host: &mut Host<SoftwareElement>, session: &mut Session, scope: Scope) -> Vec<smartcard::gp::Entry> {
-    let mut command = GetStatus::all(scope);
+    let mut command = GetStatus::everything(scope);
     let mut data = Vec::new();
     loop {
         let answer = within(host, session, &command);
@@ -268,7 +268,7 @@ fn the_registry_is_given_in_as_many_answers_as_it_needs_and_to_each_domain_its_o
     assert_eq!((all[0].aid, all[0].life_cycle), (DOMAIN, LifeCycle::PERSONALIZED));
     assert_eq!((all[1].aid, all[1].domain), (instance(1000), Some(DOMAIN)));
     assert_eq!(all.last().unwrap().life_cycle, LifeCycle::SELECTABLE, "not personalised");
-    let end = within(&mut host, &mut session, &GetStatus::all(Scope::Applications).continued());
+    let end = within(&mut host, &mut session, &GetStatus::everything(Scope::Applications).continued());
     assert_eq!(end.status, Status::CONDITIONS_NOT_SATISFIED);
 
     let one = GetStatus { name: instance(3150).as_bytes().to_vec(), ..GetStatus::all(Scope::Applications) };

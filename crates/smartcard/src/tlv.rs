@@ -74,6 +74,27 @@ pub fn write(out: &mut Vec<u8>, tag: u32, value: &[u8]) {
     write_lv(out, value);
 }
 
+/// Tags alone, one behind the other: what a tag list (5C) holds.
+#[must_use]
+pub fn tags(tags: &[u32]) -> Vec<u8> {
+    let mut out = Vec::new();
+    tags.iter().for_each(|tag| push_number(&mut out, tag.to_be_bytes()));
+    out
+}
+
+/// The tags of a tag list; `None` if the last one is cut short.
+#[must_use]
+pub fn read_tags(bytes: &[u8]) -> Option<Vec<u32>> {
+    let mut tags = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (tag, tail) = read_tag(rest)?;
+        tags.push(tag);
+        rest = tail;
+    }
+    Some(tags)
+}
+
 /// One object as bytes of its own.
 #[must_use]
 pub fn object(tag: u32, value: &[u8]) -> Vec<u8> {

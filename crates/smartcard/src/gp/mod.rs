@@ -18,6 +18,9 @@ mod get_data;
 mod get_status;
 mod initialize_update;
 mod install;
+mod load;
+mod manage_channel;
+mod package;
 mod privilege;
 mod put_key;
 mod select;
@@ -25,21 +28,26 @@ mod set_status;
 mod store_data;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use aid::Aid;
 pub use card_data::CardData;
 pub use cplc::Cplc;
-pub use delete::Delete;
+pub use delete::{Delete, DeleteKey};
 pub use external_authenticate::{ExternalAuthenticate, Level};
-pub use get_data::GetData;
+pub use get_data::{GetData, GetValue};
 pub use get_status::{Entry, GetStatus, Scope};
 pub use initialize_update::{InitializeUpdate, InitializeUpdateAnswer};
-pub use install::{Install, InstallApplication, InstallParameters};
+pub use install::{Install, InstallApplication, InstallLoad, InstallParameters, Lengths, RegistryUpdate};
+pub use load::{Dap, Load, LoadFile};
+pub use manage_channel::{ManageChannel, on_basic_channel};
+pub use package::Package;
 pub use privilege::{Privilege, Privileges};
 pub use put_key::{PutKey, PutKeyAnswer};
 pub use select::{Fci, Select};
 pub use set_status::{LifeCycle, SetStatus, StatusScope};
 pub use store_data::StoreData;
+pub use token::{Confirmation, Receipt, Tokened};
 
 use crate::apdu::{Apdu, Status};
 

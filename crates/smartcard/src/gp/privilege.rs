@@ -8,6 +8,8 @@
 pub enum Privilege {
     /// Is a security domain.
     SecurityDomain = 0,
+    /// Checks its signature on load files that carry one for it.
+    DapVerification = 1,
     /// Manages its sub-tree with a token for each step.
     DelegatedManagement = 2,
     /// May lock the card.
@@ -18,6 +20,8 @@ pub enum Privilege {
     CardReset = 5,
     /// Manages the cardholder's PIN.
     CvmManagement = 6,
+    /// No load file comes onto the card without its signature.
+    MandatedDapVerification = 7,
     /// May sit between the card and a terminal.
     TrustedPath = 8,
     /// Manages its sub-tree without tokens.
@@ -32,8 +36,12 @@ pub enum Privilege {
     GlobalRegistry = 13,
     /// Can never be deselected by default.
     FinalApplication = 14,
+    /// Serves other applications.
+    GlobalService = 15,
     /// Signs receipts.
     ReceiptGeneration = 16,
+    /// Deciphers load files.
+    CipheredLoadFile = 17,
     /// Is the one who activates contactless applications.
     ContactlessActivation = 18,
     /// May activate itself.
@@ -57,6 +65,19 @@ impl Privileges {
     pub fn has(self, privilege: Privilege) -> bool {
         let [first, second, third] = self.0;
         u32::from_be_bytes([0, first, second, third]) & mask(privilege) != 0
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn and(self, others: Privileges) -> Self {
+        let (Privileges([a, b, c]), Privileges([x, y, z])) = (self, others);
+        Privileges([a | x, b | y, c | z])
+    }
+
+    /// Are all of these among those?
+    #[must_use]
+    pub fn are_within(self, others: Privileges) -> bool {
+        self.and(others) == others
     }
 
     /// One byte if that says it all, else three.

@@ -7,7 +7,7 @@ mod get_status;
 mod set_status;
 
 pub use get_status::{Activation, Availability, GetActivation};
-pub use set_status::{Failures, SetActivation};
+pub use set_status::{Failures, Priority, SetActivation, SetPriority};
 
 use crate::tlv;
 

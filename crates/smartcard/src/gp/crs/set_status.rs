@@ -1,7 +1,8 @@
-//! SET STATUS of the CRS: switches contactless applications on and off.
+//! SET STATUS of the CRS: switches contactless applications on and off, and puts them in order.
 //!
 //! Standard: Amendment C SET STATUS for availability, `80 F0 01 P2 Lc {4F len aid}..`, globalplatform.md section 2. P2 `01` on,
 //! `00` off. Each application is handled on its own; `6320` says that some failed, and the answer names them.
+//! Priority is P1 `02`: P2 `01` highest, `81` lowest, `02` for the next tap alone, `82` takes that back.
 
 use super::super::{ALL, Aid, expect};
 use crate::apdu::{Apdu, Command, Status};
@@ -14,6 +15,58 @@ pub struct SetActivation {
     pub active: bool,
     /// Which ones, at least one.
     pub aids: Vec<Aid>,
+}
+
+/// Where in the order in which readers meet them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Priority {
+    /// Before all others, from now on.
+    Highest = 0x01,
+    /// Behind all others, from now on.
+    Lowest = 0x81,
+    /// Before all others until the power is gone: the card for the next tap.
+    NextTap = 0x02,
+    /// As if there had been no next tap.
+    Usual = 0x82,
+}
+
+/// Gives an application its place in the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetPriority {
+    /// Its place.
+    pub priority: Priority,
+    /// Its name; `None` only with [`Priority::Usual`].
+    pub aid: Option<Aid>,
+}
+
+impl Command for SetPriority {
+    type Response = ();
+
+    fn to_apdu(&self) -> Apdu {
+        let name = self.aid.map(|aid| write_names(&[aid])).unwrap_or_default();
+        Apdu::new([0x80, 0xF0, 0x02, self.priority as u8], name, ALL)
+    }
+
+    fn from_apdu(apdu: &Apdu) -> Result<Self, Status> {
+        expect(apdu, 0x80, 0xF0)?;
+        let priority = match (apdu.p1, apdu.p2) {
+            (0x02, 0x01) => Priority::Highest,
+            (0x02, 0x81) => Priority::Lowest,
+            (0x02, 0x02) => Priority::NextTap,
+            (0x02, 0x82) => Priority::Usual,
+            _ => return Err(Status::WRONG_P1P2),
+        };
+        match read_names(&apdu.data).as_deref() {
+            Some([aid]) => Ok(SetPriority { priority, aid: Some(*aid) }),
+            Some([]) if priority == Priority::Usual => Ok(SetPriority { priority, aid: None }),
+            _ => Err(Status::WRONG_DATA),
+        }
+    }
+
+    fn parse_response(_: &[u8]) -> Option<()> {
+        Some(())
+    }
 }
 
 /// The answer to [`Status::SOME_FAILED`].
