@@ -1,21 +1,28 @@
 //! Content management (卡内容管理): what comes onto an element, who owns it, and how it leaves.
 //!
-//! Standard: GlobalPlatform INSTALL, STORE DATA, DELETE, PUT KEY, SET STATUS (globalplatform.md sections 1.5 and 1.6).
+//! Standard: GlobalPlatform INSTALL, LOAD, STORE DATA, DELETE, PUT KEY, SET STATUS (globalplatform.md sections 1.5 and 1.6).
 //! Invariant: a purse is made, personalised and handed over by the domain that owns it; the issuer's domain may
-//! also lock and delete it. Called only inside an authenticated channel.
+//! also lock and delete it. Called only inside an authenticated channel; a command that is refused changes nothing.
 //!
 //! Choices where the standard leaves them: a domain that still owns something is not deleted, also not together
-//! with what it owns; key sets are replaced, never added; the packages of the element cannot be deleted.
+//! with what it owns; key sets are replaced, never added; the packages that an element is born with cannot be deleted.
+
+mod delete;
+mod load;
+mod right;
+
+pub(crate) use load::Loading;
 
 use card::Purse;
 use keys::StaticKeys;
 use smartcard::gp::{
-    Aid, Delete, Install, InstallApplication, LifeCycle, Privilege, PutKey, SetStatus, StatusScope, StoreData,
+    Aid, Install, InstallApplication, LifeCycle, Privilege, PutKey, RegistryUpdate, SetStatus, StatusScope,
+    StoreData,
 };
 use smartcard::{Apdu, Command, Response, Status};
 
 use crate::memory::{
-    DOMAIN_BYTES, Domain, DomainKeys, Element, Instance, PURSE_BYTES, Personalizing, Selected,
+    DOMAIN_BYTES, Domain, DomainKeys, Element, Instance, Named, PURSE_BYTES, Personalizing, Selected,
 };
 
 /// The answer to a command that changes the content: no receipt follows.
@@ -25,12 +32,14 @@ fn no_receipt() -> Response {
 
 impl Element {
     pub(crate) fn install(&mut self, apdu: &Apdu) -> Result<Response, Status> {
-        match Install::from_apdu(apdu)? {
+        let command = Install::from_apdu_with(apdu, self.birth.lengths())?;
+        self.session.loading = None;
+        match command {
+            Install::Load(load) => self.install_for_load(&load)?,
             Install::Application(made) => {
-                let kind = (made.load_file, made.module);
-                if kind == (self.birth.ssd_package, self.birth.ssd_module) {
+                if (made.load_file, made.module) == (self.birth.ssd_package, self.birth.ssd_module) {
                     self.install_domain(&made)?;
-                } else if kind == (self.birth.purse_package, self.birth.purse_module) {
+                } else if self.has_module(&made.load_file, &made.module) {
                     self.install_purse(&made)?;
                 } else {
                     return Err(Status::NOT_FOUND);
@@ -39,18 +48,25 @@ impl Element {
             Install::MakeSelectable { instance, .. } => self.make_selectable(&instance)?,
             Install::Extradite { domain, application } => self.extradite(&domain, &application)?,
             Install::Personalize { target } => self.open_for_personalization(&target)?,
+            Install::RegistryUpdate(update) => self.update_registry(&update)?,
         }
         Ok(no_receipt())
     }
 
-    /// Only the issuer makes domains.
+    /// Is the module there, in the load file of that name?
+    fn has_module(&self, load_file: &Aid, module: &Aid) -> bool {
+        (*load_file, *module) == (self.birth.purse_package, self.birth.purse_module)
+            || (self.files.iter())
+                .any(|file| file.name.0 == *load_file && file.modules.iter().any(|named| named.0 == *module))
+    }
+
+    /// Under the issuer, or under a domain that manages itself.
     fn install_domain(&mut self, made: &InstallApplication) -> Result<(), Status> {
-        if self.session.selected != Selected::Issuer {
-            return Err(Status::CONDITIONS_NOT_SATISFIED);
-        }
+        let parent = self.manager()?;
         if !made.privileges.has(Privilege::SecurityDomain) {
             return Err(Status::WRONG_DATA);
         }
+        self.check_privileges(made.privileges)?;
         self.check_new(&made.instance, DOMAIN_BYTES)?;
         self.domains.push(Domain {
             name: made.instance,
@@ -58,16 +74,23 @@ impl Element {
             own: None,
             selectable: made.selectable,
             locked: false,
+            privileges: made.privileges.0,
+            parent: (parent != self.birth.isd).then_some(Named(parent)),
+            dap_key: None,
         });
         Ok(())
     }
 
-    /// The issuer makes purses, and a domain of its own keys that has the right.
+    /// The issuer makes purses, and a domain of its own keys that has the right. The element can run nothing else.
     fn install_purse(&mut self, made: &InstallApplication) -> Result<(), Status> {
         if made.privileges.has(Privilege::SecurityDomain) {
             return Err(Status::WRONG_DATA);
         }
         let domain = self.manager()?;
+        self.check_privileges(made.privileges)?;
+        if made.module != self.birth.purse_module {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        }
         self.check_new(&made.instance, PURSE_BYTES)?;
         self.purses.push(Instance {
             name: made.instance,
@@ -76,20 +99,11 @@ impl Element {
             locked: false,
             activated: 0,
             purse: Purse::blank(),
+            load_file: Some(Named(made.load_file)),
+            privileges: made.privileges.0,
         });
         self.registry_changed();
         Ok(())
-    }
-
-    /// The selected domain, if it may manage content.
-    fn manager(&self) -> Result<Aid, Status> {
-        match self.session.selected {
-            Selected::Domain(name) => {
-                let domain = self.domain(&name).filter(|domain| domain.manages && domain.own.is_some());
-                domain.map(|domain| domain.name).ok_or(Status::CONDITIONS_NOT_SATISFIED)
-            }
-            _ => Ok(self.birth.isd),
-        }
     }
 
     /// The name is free and there is room.
@@ -103,10 +117,7 @@ impl Element {
 
     /// The purse, if it belongs to the selected domain.
     fn own_purse(&mut self, name: &Aid) -> Result<&mut Instance, Status> {
-        let owner = match self.session.selected {
-            Selected::Domain(domain) => domain,
-            _ => self.birth.isd,
-        };
+        let owner = self.spoken_to();
         let instance = self.instance_mut(name).ok_or(Status::NOT_FOUND)?;
         if instance.domain == owner { Ok(instance) } else { Err(Status::CONDITIONS_NOT_SATISFIED) }
     }
@@ -120,11 +131,12 @@ impl Element {
     }
 
     fn make_selectable(&mut self, name: &Aid) -> Result<(), Status> {
-        let issuer = self.session.selected == Selected::Issuer;
-        let selectable = match self.domain_mut(name) {
-            Some(domain) if issuer => &mut domain.selectable,
-            Some(_) => return Err(Status::CONDITIONS_NOT_SATISFIED),
-            None => &mut self.own_purse(name)?.selectable,
+        let manager = self.manager()?;
+        let made = self.domain(name).map(|domain| self.parent_of(domain));
+        let selectable = match (made, self.domain_mut(name)) {
+            (Some(parent), Some(domain)) if parent == manager => &mut domain.selectable,
+            (Some(_), _) => return Err(Status::CONDITIONS_NOT_SATISFIED),
+            (None, _) => &mut self.own_purse(name)?.selectable,
         };
         if *selectable {
             return Err(Status::CONDITIONS_NOT_SATISFIED);
@@ -143,8 +155,58 @@ impl Element {
         Ok(())
     }
 
+    /// All of it or nothing: everything is looked at before anything is changed.
+    fn update_registry(&mut self, update: &RegistryUpdate) -> Result<(), Status> {
+        let manager = self.manager()?;
+        self.check_privileges(update.privileges.unwrap_or_default())?;
+        if update.domain.is_some_and(|to| to != self.birth.isd && self.domain(&to).is_none()) {
+            return Err(Status::NOT_FOUND);
+        }
+        if self.domain(&update.application).is_some() {
+            return self.update_domain(update, &manager);
+        }
+        let next = self.activations.checked_add(1).ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
+        let purse = self.own_purse(&update.application)?;
+        let implicit = update.implicit_selection.map(|bits| bits & RegistryUpdate::CONTACTLESS != 0);
+        let able = purse.purse.is_personalised() && purse.selectable && !purse.locked;
+        let domain = update.privileges.is_some_and(|wanted| wanted.has(Privilege::SecurityDomain));
+        if domain || (implicit == Some(true) && !able) {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        }
+        purse.privileges = update.privileges.map_or(purse.privileges, |wanted| wanted.0);
+        purse.domain = update.domain.unwrap_or(purse.domain);
+        match implicit {
+            Some(true) => purse.activated = next,
+            Some(false) => purse.activated = 0,
+            None => {}
+        }
+        if implicit == Some(true) {
+            self.activations = next;
+        }
+        self.session.personalizing = None;
+        self.registry_changed();
+        Ok(())
+    }
+
+    /// A domain stays one, stays where it is, and is changed by the one above it.
+    fn update_domain(&mut self, update: &RegistryUpdate, manager: &Aid) -> Result<(), Status> {
+        let above = self.domain(&update.application).map(|domain| self.parent_of(domain));
+        let wanted = update.privileges.ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
+        let moved = update.domain.is_some() || update.implicit_selection.is_some();
+        if moved || above != Some(*manager) || !wanted.has(Privilege::SecurityDomain) {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        }
+        let domain = self.domain_mut(&update.application).ok_or(Status::NOT_FOUND)?;
+        domain.privileges = wanted.0;
+        domain.manages = wanted.has(Privilege::AuthorizedManagement);
+        Ok(())
+    }
+
     fn open_for_personalization(&mut self, target: &Aid) -> Result<(), Status> {
         self.session.personalizing = None;
+        if self.is_selected_elsewhere(Selected::Purse(*target)) {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        }
         let instance = self.own_purse(target)?;
         if instance.purse.is_personalised() || !instance.selectable || instance.locked {
             return Err(Status::CONDITIONS_NOT_SATISFIED);
@@ -169,26 +231,6 @@ impl Element {
             self.session.personalizing = Some(Personalizing { purse, next: next.wrapping_add(1) });
         }
         Ok(Response::ok([]))
-    }
-
-    pub(crate) fn delete(&mut self, apdu: &Apdu) -> Result<Response, Status> {
-        let Delete { aid: name, .. } = Delete::from_apdu(apdu)?;
-        if self.domain(&name).is_some() {
-            let owns = self.purses.iter().any(|instance| instance.domain == name);
-            if self.session.selected != Selected::Issuer || owns {
-                return Err(Status::CONDITIONS_NOT_SATISFIED);
-            }
-            self.domains.retain(|domain| domain.name != name);
-            return Ok(no_receipt());
-        }
-        if self.instance(&name).is_none() && self.is_taken(&name) {
-            return Err(Status::CONDITIONS_NOT_SATISFIED);
-        }
-        self.governed_purse(&name)?;
-        self.purses.retain(|instance| instance.name != name);
-        self.session.personalizing = None;
-        self.registry_changed();
-        Ok(no_receipt())
     }
 
     /// Keys of a domain of ours: all three together, each with its right check value.
@@ -219,14 +261,12 @@ impl Element {
         let SetStatus { scope, state, aid } = SetStatus::from_apdu(apdu)?;
         let issuer = self.session.selected == Selected::Issuer;
         match (scope, aid) {
-            (StatusScope::Card, _) if issuer => {
-                let target = match state {
-                    LifeCycle::CARD_LOCKED => true,
-                    LifeCycle::SECURED => false,
-                    _ => return Err(Status::CONDITIONS_NOT_SATISFIED),
-                };
-                set(&mut self.locked, target)?;
-            }
+            (StatusScope::Card, _) if issuer => match state {
+                LifeCycle::CARD_LOCKED => set(&mut self.locked, true)?,
+                LifeCycle::SECURED => set(&mut self.locked, false)?,
+                LifeCycle::TERMINATED => set(&mut self.terminated, true)?,
+                _ => return Err(Status::CONDITIONS_NOT_SATISFIED),
+            },
             (StatusScope::Application, Some(name)) if self.domain(&name).is_none() => {
                 set(&mut self.governed_purse(&name)?.locked, state.is_locked())?;
             }

@@ -10,9 +10,10 @@ use std::io;
 use keys::StaticKeys;
 use model::Entropy;
 use model::registry::ElementFacts;
-use smartcard::gp::{Aid, Fci, Select};
+use smartcard::gp::{Aid, Fci, Select, on_basic_channel};
 use smartcard::{Apdu, Channel, ChannelError, Command, Response, Status, tlv};
 
+use crate::channels::Volatile;
 use crate::chip::{Chip, System};
 use crate::memory::{Birth, DomainKeys, Element, Instance, Selected, Session};
 use crate::store::Store;
@@ -43,7 +44,10 @@ impl SoftwareElement {
             activations: 0,
             updates: 0,
             locked: false,
+            files: Vec::new(),
+            terminated: false,
             session: Session::default(),
+            volatile: Volatile::default(),
         };
         Chip::new(element, store, entropy).map(SoftwareElement)
     }
@@ -89,20 +93,28 @@ impl System for Element {
     const KIND: &'static str = "secure element";
 
     fn process(&mut self, apdu: &Apdu, entropy: &mut dyn Entropy) -> Response {
+        let (number, apdu) = match on_basic_channel(apdu) {
+            Ok(command) => command,
+            Err(status) => return status.into(),
+        };
+        if let Err(status) = self.serve(number) {
+            return status.into();
+        }
         let answer = match (apdu.cla, apdu.ins, apdu.p1, self.session.selected) {
-            (0x00, 0xA4, 0x04, _) => self.select(apdu),
+            (0x00, 0xA4, 0x04, _) => self.select(&apdu),
+            (0x00, 0x70, ..) => self.manage_channel(&apdu),
             (.., Selected::Purse(name)) => match self.instance_mut(&name) {
-                Some(instance) => return instance.purse.process(apdu, entropy),
+                Some(instance) => return instance.purse.process(&apdu, entropy),
                 None => Err(Status::CONDITIONS_NOT_SATISFIED),
             },
-            (.., Selected::Registry) => self.registry(apdu),
-            (.., Selected::Issuer | Selected::Domain(_)) => self.manage(apdu, entropy),
+            (.., Selected::Registry) => self.registry(&apdu),
+            (.., Selected::Issuer | Selected::Domain(_)) => self.manage(&apdu, entropy),
         };
         answer.unwrap_or_else(Response::status)
     }
 
     fn power_off(&mut self) {
-        self.session = Session::default();
+        self.close_channels();
         self.purses.iter_mut().for_each(|instance| instance.purse.reset());
     }
 }
@@ -113,12 +125,15 @@ impl Element {
         let found = Select::from_apdu(apdu).and_then(|command| self.find(&command));
         let selected = match (found, self.session.selected) {
             (Ok(selected), _) => selected,
-            (Err(status), Selected::Purse(name)) => {
-                self.instance_mut(&name).into_iter().for_each(|instance| instance.purse.reset());
+            (Err(status), before) => {
+                self.leave(before);
                 return Err(status);
             }
-            (Err(status), _) => return Err(status),
         };
+        if matches!(selected, Selected::Purse(_)) && self.is_selected_elsewhere(selected) {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        }
+        self.leave(self.session.selected);
         self.session = Session { selected, ..Session::default() };
         if let Selected::Purse(name) = selected {
             let instance = self.instance_mut(&name).ok_or(Status::FILE_NOT_FOUND)?;
@@ -129,7 +144,10 @@ impl Element {
             _ => tlv::object(0x9F65, &[self.birth.longest]),
         };
         let data = Fci { name: self.name(selected).as_bytes().to_vec(), proprietary }.to_bytes();
-        Ok(Response { data, status: if self.locked { Status::FILE_INVALIDATED } else { Status::OK } })
+        Ok(Response {
+            data,
+            status: if self.locked || self.terminated { Status::FILE_INVALIDATED } else { Status::OK },
+        })
     }
 
     /// What a SELECT reaches: the application of that very name, or the first one whose name begins so; with P2 `02`
@@ -151,11 +169,12 @@ impl Element {
         let domains = self.domains.iter().filter(|domain| domain.selectable && !domain.locked);
         let mut purses: Vec<&Instance> =
             self.purses.iter().filter(|instance| self.reaches(instance, name)).collect();
-        purses.sort_by_key(|instance| Reverse(instance.activated));
+        let next_tap = |instance: &Instance| self.volatile.next_tap == Some(instance.name);
+        purses.sort_by_key(|instance| Reverse((next_tap(instance), instance.activated)));
         let others = (registry.into_iter())
             .chain(domains.map(|domain| Selected::Domain(domain.name)))
             .chain(purses.into_iter().map(|instance| Selected::Purse(instance.name)))
-            .filter(|_| !self.locked);
+            .filter(|_| !self.locked && !self.terminated);
         let mut candidates: Vec<Selected> = [Selected::Issuer]
             .into_iter()
             .chain(others)

@@ -7,6 +7,7 @@
 //! the purse is [`card::Purse`].
 //! Invariant: a command's effect is kept before its answer leaves, whole or not at all.
 
+mod channels;
 mod chip;
 mod content;
 mod element;

@@ -7,8 +7,8 @@
 
 use model::Entropy;
 use smartcard::gp::{
-    Aid, CardData, Cplc, Entry, ExternalAuthenticate, GetData, GetStatus, InitializeUpdate, LifeCycle,
-    Privilege, Privileges, Scope,
+    Aid, CardData, Cplc, Entry, ExternalAuthenticate, GetData, GetStatus, GetValue, InitializeUpdate,
+    LifeCycle, Privilege, Privileges, Scope,
 };
 use smartcard::scp02::KeySet;
 use smartcard::{Apdu, Command, Response, Status, tlv};
@@ -17,14 +17,17 @@ use crate::memory::{Domain, DomainKeys, Element, Instance, Selected};
 
 /// The makers' own numbers, as this software has them in its CPLC: maker, type, operating system.
 const MADE: [u16; 3] = [0x4790, 0x5040, 0x4791];
+/// Tag of the element's resources: number of applications, free memory.
+const FREE_MEMORY: u16 = 0xFF21;
 /// What the issuer's domain may do.
-const ISSUER: [Privilege; 10] = [
+const ISSUER: [Privilege; 11] = [
     Privilege::SecurityDomain,
     Privilege::AuthorizedManagement,
     Privilege::GlobalRegistry,
     Privilege::GlobalLock,
     Privilege::GlobalDelete,
     Privilege::CardLock,
+    Privilege::CardTerminate,
     Privilege::CardReset,
     Privilege::TrustedPath,
     Privilege::FinalApplication,
@@ -43,8 +46,12 @@ impl Element {
         let authenticated = self.session.channel.session().is_some();
         match plain.ins {
             0xCA => self.get_data(&plain),
-            0xE2 | 0xE4 | 0xE6 | 0xD8 | 0xF0 | 0xF2 if !authenticated => Err(Status::SECURITY_NOT_SATISFIED),
-            0xE2 | 0xE4 | 0xE6 | 0xD8 if self.locked => Err(Status::CONDITIONS_NOT_SATISFIED),
+            _ if self.terminated => Err(Status::CONDITIONS_NOT_SATISFIED),
+            0xE2 | 0xE4 | 0xE6 | 0xE8 | 0xD8 | 0xF0 | 0xF2 if !authenticated => {
+                Err(Status::SECURITY_NOT_SATISFIED)
+            }
+            0xE2 | 0xE4 | 0xE6 | 0xE8 | 0xD8 if self.locked => Err(Status::CONDITIONS_NOT_SATISFIED),
+            0xE8 => self.load(&plain),
             0xE2 => self.store_data(&plain),
             0xE4 => self.delete(&plain),
             0xE6 => self.install(&plain),
@@ -55,17 +62,30 @@ impl Element {
         }
     }
 
-    /// The key set of the selected domain: its own, or the issuer's until it has some.
+    /// The key set of the selected domain: its own, or its parent's until it has some.
     fn keys(&mut self) -> &mut DomainKeys {
-        let own = match self.session.selected {
-            Selected::Domain(name) => self
-                .domains
-                .iter_mut()
-                .find(|domain| domain.name == name)
-                .and_then(|domain| domain.own.as_mut()),
+        let holder = match self.session.selected {
+            Selected::Domain(name) => self.key_holder(name),
             _ => None,
         };
-        own.unwrap_or(&mut self.issuer)
+        match holder.and_then(|at| self.domains.get_mut(at)).and_then(|domain| domain.own.as_mut()) {
+            Some(own) => own,
+            None => &mut self.issuer,
+        }
+    }
+
+    /// Where the domain is that has the keys for this one: itself, or the nearest above that has some; `None`: the issuer's.
+    fn key_holder(&self, name: Aid) -> Option<usize> {
+        let mut at = name;
+        for _ in 0..=self.domains.len() {
+            let index = self.domain_index(&at)?;
+            let domain = self.domains.get(index)?;
+            if domain.own.is_some() {
+                return Some(index);
+            }
+            at = self.parent_of(domain);
+        }
+        None
     }
 
     fn initialize_update(&mut self, apdu: &Apdu, entropy: &mut dyn Entropy) -> Result<Response, Status> {
@@ -91,11 +111,21 @@ impl Element {
     }
 
     fn get_data(&mut self, apdu: &Apdu) -> Result<Response, Status> {
-        let tag = GetData::from_apdu(apdu)?.tag;
+        if apdu.cla == 0 {
+            // The value alone.
+            let GetValue { tag } = GetValue::from_apdu(apdu)?;
+            let object = self.data_object(tag)?;
+            let value = tlv::read(&object).map(|(object, _)| object.value.to_vec());
+            return Ok(Response::ok(value.unwrap_or_default()));
+        }
+        self.data_object(GetData::from_apdu(apdu)?.tag).map(Response::ok)
+    }
+
+    fn data_object(&mut self, tag: u16) -> Result<Vec<u8>, Status> {
         let [a, b, c, d, e, f, g, h] = self.birth.serial;
         let [fabricator, kind, system] = MADE;
         let DomainKeys { version, sequence, .. } = *self.keys();
-        Ok(Response::ok(match tag {
+        Ok(match tag {
             0x0042 => tlv::object(0x42, &[a, b, c, d]),
             0x0045 => tlv::object(0x45, &[e, f, g, h]),
             0x00C1 => tlv::object(0xC1, &sequence.to_be_bytes()),
@@ -106,8 +136,14 @@ impl Element {
             }
             Cplc::TAG => Cplc::new(fabricator, kind, system, [e, f, g, h], [c, d]).to_bytes(),
             CardData::TAG => CardData { version: [2, 2], protocol: 2, variant: 0x15 }.to_bytes(),
+            FREE_MEMORY => {
+                let free = self.birth.free_bytes.saturating_sub(self.used_bytes());
+                let count = u8::try_from(self.purses.len()).unwrap_or(u8::MAX);
+                let inside = [tlv::object(0x81, &[count]), tlv::object(0x82, &free.to_be_bytes())];
+                tlv::object(u32::from(FREE_MEMORY), &inside.concat())
+            }
             _ => return Err(Status::NOT_FOUND),
-        }))
+        })
     }
 
     /// The issuer's domain sees everything, another one itself and what belongs to it.
@@ -122,7 +158,7 @@ impl Element {
 
     fn entries(&self, scope: Scope) -> Vec<Entry> {
         let seen = |owner: &Aid| match self.session.selected {
-            Selected::Domain(name) => *owner == name,
+            Selected::Domain(name) => self.is_within(owner, &name),
             _ => true,
         };
         match scope {
@@ -144,26 +180,37 @@ impl Element {
                     entry.domain = Some(birth.isd);
                     entry
                 };
-                files.into_iter().map(entry).collect()
+                let loaded = self.files.iter().filter(|file| seen(&file.domain.0)).map(|file| {
+                    let mut entry = Entry::new(file.name.0, LifeCycle::LOADED, None);
+                    entry.modules.extend(file.modules.iter().filter(|_| modules).map(|module| module.0));
+                    entry.domain = Some(file.domain.0);
+                    entry
+                });
+                files.into_iter().map(entry).chain(loaded).collect()
             }
         }
     }
 
     fn issuer_entry(&self) -> Entry {
-        let state = if self.locked { LifeCycle::CARD_LOCKED } else { LifeCycle::SECURED };
+        let state = match (self.terminated, self.locked) {
+            (true, _) => LifeCycle::TERMINATED,
+            (false, true) => LifeCycle::CARD_LOCKED,
+            (false, false) => LifeCycle::SECURED,
+        };
         Entry::new(self.birth.isd, state, Some(Privileges::of(&ISSUER)))
     }
 
     fn domain_entry(&self, domain: &Domain) -> Entry {
         let mut entry = Entry::new(domain.name, domain.life_cycle(), Some(domain.privileges()));
         entry.load_file = Some(self.birth.ssd_package);
-        entry.domain = Some(self.birth.isd);
+        entry.domain = Some(self.parent_of(domain));
         entry
     }
 
     fn purse_entry(&self, instance: &Instance) -> Entry {
-        let mut entry = Entry::new(instance.name, instance.life_cycle(), Some(Privileges::default()));
-        entry.load_file = Some(self.birth.purse_package);
+        let mut entry =
+            Entry::new(instance.name, instance.life_cycle(), Some(Privileges(instance.privileges)));
+        entry.load_file = Some(instance.load_file.map_or(self.birth.purse_package, |file| file.0));
         entry.domain = Some(instance.domain);
         entry
     }

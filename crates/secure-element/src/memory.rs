@@ -5,10 +5,14 @@
 
 use card::Purse;
 use keys::StaticKeys;
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use model::registry::{self, ElementFacts};
-use smartcard::gp::{Aid, LifeCycle, Privilege, Privileges};
+use ring::signature::{RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, RsaPublicKeyComponents};
+use smartcard::gp::{Aid, Lengths, LifeCycle, Privilege, Privileges};
 use smartcard::scp02::CardChannel;
+
+use crate::channels::Volatile;
+use crate::content::Loading;
 
 /// Room that an instance takes, of the size of a real applet's data.
 pub(crate) const DOMAIN_BYTES: u32 = 2048;
@@ -36,8 +40,16 @@ pub(crate) struct Element {
     /// The issuer has locked the whole element.
     #[n(6)]
     pub(crate) locked: bool,
+    /// Load files that came after birth.
+    #[cbor(n(7), default)]
+    pub(crate) files: Vec<LoadedFile>,
+    /// The element's life is over: it says who it was, and nothing else.
+    #[cbor(n(8), default)]
+    pub(crate) terminated: bool,
     #[cbor(skip)]
     pub(crate) session: Session,
+    #[cbor(skip)]
+    pub(crate) volatile: Volatile,
 }
 
 /// What does not change after manufacture.
@@ -63,6 +75,9 @@ pub(crate) struct Birth {
     /// The longest command data that reaches the element whole.
     #[n(8)]
     pub(crate) longest: u8,
+    /// Habits of its own, as bits: see [`Birth::has`].
+    #[cbor(n(9), default)]
+    pub(crate) quirks: u16,
 }
 
 /// A security domain's key set.
@@ -93,7 +108,47 @@ pub(crate) struct Domain {
     pub(crate) selectable: bool,
     #[n(4)]
     pub(crate) locked: bool,
+    #[cbor(n(5), default)]
+    pub(crate) privileges: [u8; 3],
+    /// The domain that made it; `None`: the issuer's.
+    #[n(6)]
+    pub(crate) parent: Option<Named>,
+    /// With which it checks load files.
+    #[n(7)]
+    pub(crate) dap_key: Option<PublicKey>,
 }
+
+/// A load file and its modules' names.
+#[derive(Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct LoadedFile {
+    #[n(0)]
+    pub(crate) name: Named,
+    /// The domain that it belongs to.
+    #[n(1)]
+    pub(crate) domain: Named,
+    #[n(2)]
+    pub(crate) modules: Vec<Named>,
+    /// Room that it takes.
+    #[n(3)]
+    pub(crate) bytes: u32,
+}
+
+/// An RSA public key.
+#[derive(Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct PublicKey {
+    #[n(0)]
+    pub(crate) version: u8,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub(crate) modulus: Vec<u8>,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub(crate) exponent: Vec<u8>,
+}
+
+/// A name, where there may be none or many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Named(pub(crate) Aid);
 
 /// A purse instance.
 #[derive(Encode, Decode)]
@@ -113,6 +168,11 @@ pub(crate) struct Instance {
     pub(crate) activated: u32,
     #[cbor(n(5), with = "purse")]
     pub(crate) purse: Purse,
+    /// What it was made from; `None`: the package that the element was born with.
+    #[n(6)]
+    pub(crate) load_file: Option<Named>,
+    #[cbor(n(7), default)]
+    pub(crate) privileges: [u8; 3],
 }
 
 /// What the element forgets without power.
@@ -121,6 +181,7 @@ pub(crate) struct Session {
     pub(crate) selected: Selected,
     pub(crate) channel: CardChannel,
     pub(crate) personalizing: Option<Personalizing>,
+    pub(crate) loading: Option<Loading>,
     /// Rows of the last GET STATUS that are still to be given.
     pub(crate) rows: Vec<Vec<u8>>,
 }
@@ -155,7 +216,13 @@ impl Birth {
             has_crs: facts.crs,
             free_bytes: facts.free_bytes,
             longest: facts.max_apdu,
+            quirks: 0,
         }
+    }
+
+    /// How it counts the length of INSTALL's parameters.
+    pub(crate) fn lengths(&self) -> Lengths {
+        Lengths::Ber
     }
 
     /// The ten bytes from which the maker derives this element's keys.
@@ -169,11 +236,18 @@ impl Element {
     /// Bytes taken by domains and purses.
     pub(crate) fn used_bytes(&self) -> u32 {
         let of = |count: usize, bytes: u32| u32::try_from(count).unwrap_or(u32::MAX).saturating_mul(bytes);
-        of(self.domains.len(), DOMAIN_BYTES).saturating_add(of(self.purses.len(), PURSE_BYTES))
+        let files = self.files.iter().fold(0, |sum: u32, file| sum.saturating_add(file.bytes));
+        of(self.domains.len(), DOMAIN_BYTES)
+            .saturating_add(of(self.purses.len(), PURSE_BYTES))
+            .saturating_add(files)
     }
 
     pub(crate) fn domain(&self, name: &Aid) -> Option<&Domain> {
         self.domains.iter().find(|domain| domain.name == *name)
+    }
+
+    pub(crate) fn domain_index(&self, name: &Aid) -> Option<usize> {
+        self.domains.iter().position(|domain| domain.name == *name)
     }
 
     pub(crate) fn domain_mut(&mut self, name: &Aid) -> Option<&mut Domain> {
@@ -194,6 +268,7 @@ impl Element {
         [isd, ssd_package, purse_package, &Aid::CONTACTLESS_REGISTRY].contains(&name)
             || self.domain(name).is_some()
             || self.instance(name).is_some()
+            || self.files.iter().any(|file| file.name.0 == *name)
     }
 
     /// The contactless registry has changed; whoever polls its counter looks again.
@@ -213,11 +288,30 @@ impl Domain {
     }
 
     pub(crate) fn privileges(&self) -> Privileges {
-        if self.manages {
-            Privileges::of(&[Privilege::SecurityDomain, Privilege::AuthorizedManagement])
-        } else {
-            Privileges::of(&[Privilege::SecurityDomain])
-        }
+        let manages = if self.manages { &[Privilege::AuthorizedManagement][..] } else { &[] };
+        Privileges(self.privileges)
+            .and(Privileges::of(&[Privilege::SecurityDomain]))
+            .and(Privileges::of(manages))
+    }
+}
+
+impl PublicKey {
+    /// Is this the signature (RSASSA-PKCS1-v1_5 with SHA-1) over these bytes?
+    pub(crate) fn verifies(&self, signed: &[u8], signature: &[u8]) -> bool {
+        let key = RsaPublicKeyComponents { n: &self.modulus, e: &self.exponent };
+        key.verify(&RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, signed, signature).is_ok()
+    }
+}
+
+impl<C> Encode<C> for Named {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, c: &mut C) -> Result<(), encode::Error<W::Error>> {
+        name::encode(&self.0, e, c)
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Named {
+    fn decode(d: &mut Decoder<'b>, c: &mut C) -> Result<Self, decode::Error> {
+        name::decode(d, c).map(Named)
     }
 }
 

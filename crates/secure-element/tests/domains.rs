@@ -60,12 +60,11 @@ fn without_a_channel_no_content_is_changed_or_shown() {
     host.issue(2000);
     for name in [&[][..], DOMAIN.as_bytes()] {
         assert_eq!(host.select(name).status, Status::OK);
-        for ins in ["E6", "E4", "E2", "D8", "F0", "F2"] {
+        for ins in ["E6", "E8", "E4", "E2", "D8", "F0", "F2"] {
             assert_eq!(host.hex(&format!("80{ins}0000")), Status::SECURITY_NOT_SATISFIED, "{ins}");
             assert_eq!(host.hex(&format!("84{ins}0000")), Status::SECURITY_NOT_SATISFIED, "{ins}");
         }
         assert_eq!(host.hex("80FE0000"), Status::WRONG_INS);
-        assert_eq!(host.hex("00700000"), Status::WRONG_INS);
         assert_eq!(host.hex("A0A40000"), Status::WRONG_CLA);
         assert_eq!(host.hex("80500000"), Status::WRONG_LENGTH);
         assert_eq!(host.hex("8482"), Status::WRONG_LENGTH);
@@ -394,8 +393,8 @@ fn a_locked_element_has_nothing_but_its_issuers_domain() {
     assert_eq!(host.select([]).status, Status::FILE_INVALIDATED);
     let issuer = host.issuer();
     let mut session = host.open(&issuer, Level::Mac);
-    let ended = set(StatusScope::Card, LifeCycle::TERMINATED, None);
-    assert_eq!(within(&mut host, &mut session, &ended).status, Status::CONDITIONS_NOT_SATISFIED);
+    let back = set(StatusScope::Card, LifeCycle::INSTALLED, None);
+    assert_eq!(within(&mut host, &mut session, &back).status, Status::CONDITIONS_NOT_SATISFIED);
     let unlock = set(StatusScope::Card, LifeCycle::SECURED, None);
     assert_eq!(within(&mut host, &mut session, &unlock).status, Status::OK);
     assert_eq!(host.select(instance(2000)).status, Status::OK);
