@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keys::{KeyService, Roots};
 use ledger::{Ledger, LedgerError, PostgresLedger, Refusal, Rules, SqliteLedger};
-use model::registry::{NoKey, PublicKey, Registry};
+use model::registry::{Certificate, NoKey, PublicKey, Registry};
 use model::{CardTime, CityCode, Clock, Date, Entropy, WalletId};
 
 use crate::hooks::HookPolicy;
@@ -219,6 +219,15 @@ impl Core {
             Err(NoKey::Over(until)) => return Err(Code::KeyExpired.about(until)),
         };
         Ok((caller, key))
+    }
+
+    /// The certificates that a party's connections may show.
+    pub(crate) fn certificates(&self, caller: &Caller) -> &[Certificate] {
+        match caller {
+            Caller::Wallet(id) => self.registry.wallet(id).map_or(&[], |wallet| &wallet.facts.certificates),
+            Caller::City(code) => self.registry.city(*code).map_or(&[], |city| &city.certificates),
+            Caller::Centre => &[],
+        }
     }
 
     /// Writes a signature's nonce down.

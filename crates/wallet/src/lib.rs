@@ -25,6 +25,7 @@ mod signature;
 mod store;
 mod texts;
 mod transport;
+mod trust;
 
 pub use crate::core::{Config, Core, Demo, OpenError, Storage};
 pub use centre::{City, History, PastLoad, PastTap};
@@ -39,3 +40,4 @@ pub use push::{Device, HttpPush, NoPush, Push, PushError};
 pub use signature::demo_signing_seed;
 pub use store::{CardState, OrderKind, OrderState, Refusal, Session, StoreError};
 pub use transport::{HttpTransport, Method, Reply, Request, Transport, TransportError};
+pub use trust::{Trust, TrustError, TrustFiles};

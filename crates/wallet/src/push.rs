@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::transport::agent;
+use crate::trust::Trust;
 
 /// How long a phone may take to say that it heard.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -54,7 +55,7 @@ impl HttpPush {
     /// Ready to tell.
     #[must_use]
     pub fn new() -> Self {
-        HttpPush { agent: agent(PATIENCE, PATIENCE) }
+        HttpPush { agent: agent(PATIENCE, PATIENCE, &Trust::default()) }
     }
 }
 

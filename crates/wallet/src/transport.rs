@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use ureq::Timeout;
 
+use crate::trust::Trust;
+
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long a whole exchange may take; the centre gives a request 60 seconds.
@@ -97,17 +99,24 @@ impl HttpTransport {
     /// To the centre at `base`, which may take so long for a whole exchange.
     #[must_use]
     pub fn within(base: &str, whole: Duration) -> Self {
-        let agent = agent(CONNECT.min(whole), whole);
+        HttpTransport::trusting(base, whole, &Trust::default())
+    }
+
+    /// The same, trusting and showing what is said.
+    #[must_use]
+    pub fn trusting(base: &str, whole: Duration, trust: &Trust) -> Self {
+        let agent = agent(CONNECT.min(whole), whole, trust);
         HttpTransport { agent, base: base.trim_end_matches('/').to_owned() }
     }
 }
 
 /// An agent that takes every status as an answer, follows no redirect and asks no proxy.
-pub(crate) fn agent(connect: Duration, whole: Duration) -> ureq::Agent {
+pub(crate) fn agent(connect: Duration, whole: Duration, trust: &Trust) -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .proxy(None)
+        .tls_config(trust.config())
         .timeout_connect(Some(connect))
         .timeout_global(Some(whole))
         .build()

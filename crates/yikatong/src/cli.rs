@@ -2,6 +2,7 @@
 
 mod certify;
 mod tap;
+mod tls;
 mod wallet;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use model::{CityCode, Date};
 
 pub(crate) use certify::{Certify, CertifyWallet};
 pub(crate) use tap::Tap;
+pub(crate) use tls::{ClientTls, ServerTls, Trusted};
 pub(crate) use wallet::Wallet;
 
 use crate::reach::CardAddress;
@@ -112,6 +114,8 @@ pub(crate) struct Serve {
     /// With --demo, no simulated passengers: nothing happens but what you do.
     #[arg(long, requires = "demo")]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) tls: ServerTls,
 }
 
 /// The address of a database; the rest of it is the server's to judge.
@@ -245,6 +249,8 @@ pub(crate) struct Phone {
     /// Write every APDU as a JSON line.
     #[arg(long, value_name = "FILE")]
     pub(crate) transcript: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) servers: Trusted,
     #[command(subcommand)]
     pub(crate) what: PhoneJob,
 }

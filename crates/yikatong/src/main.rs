@@ -11,6 +11,7 @@ mod failure;
 mod machine;
 mod reach;
 mod run;
+mod tls;
 mod transcript;
 
 use std::process::ExitCode;

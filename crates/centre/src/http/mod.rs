@@ -14,6 +14,7 @@ mod phone;
 mod signature;
 mod signed;
 mod socket;
+mod tls;
 mod wallet;
 mod whole;
 
@@ -30,6 +31,7 @@ pub(crate) use signature::WINDOW_SECONDS;
 pub use signature::{SignedHeaders, Target, content_digest, demo_signing_key, sign};
 
 pub use socket::{Limits, Socket};
+pub use tls::{Tls, TlsError, TlsFiles};
 
 use signed::Door;
 use whole::BodyLimit;

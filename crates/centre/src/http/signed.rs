@@ -13,6 +13,7 @@ use model::WalletId;
 
 use super::blocking;
 use super::signature::{Claim, Target, check_body};
+use super::tls::Shown;
 use super::whole::{BodyLimit, whole};
 use crate::core::{Caller, Core};
 use crate::problem::{Code, Problem};
@@ -51,6 +52,9 @@ pub(super) async fn authenticate(
     let claim = Claim::read(target, &parts.headers)?;
     let (caller, key) = core.signer(&claim.keyid)?;
     claim.verify(&key, core.now().unix_seconds())?;
+    if let Some(shown) = parts.extensions.get::<Shown>() {
+        shown.check(&caller, core.certificates(&caller))?;
+    }
     // The signature is good: only now is the body read.
     let limited = Request::from_parts(parts.clone(), body);
     let body = whole(limited, limit).await?;

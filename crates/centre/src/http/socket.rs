@@ -2,7 +2,8 @@
 //!
 //! Standard: RFC 9112; 408 and 503 by RFC 9110.
 //! Invariant: a client that is slow, silent or one of too many costs a bounded time and a bounded memory, and moves
-//! nothing: a request is acted on only when it is whole.
+//! nothing: a request is acted on only when it is whole. With TLS the handshake has the time of a head, and its place
+//! among the connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::answer::ProblemDetails;
+use super::tls::{Greeted, Shown, Tls};
 use crate::problem::{Code, Problem};
 use crate::texts::Texts;
 
@@ -50,6 +52,8 @@ pub struct Socket {
     free: Arc<Semaphore>,
     too_slow: Arc<[u8]>,
     too_many: Arc<[u8]>,
+    plain: Arc<[u8]>,
+    tls: Option<Tls>,
 }
 
 /// What a connection is carried by.
@@ -65,12 +69,21 @@ impl Socket {
         let texts = Texts::embedded()?;
         let slow = Problem::new(Code::HeadTooSlow, limits.head.as_secs());
         let many = Problem::new(Code::TooManyConnections, limits.connections);
+        let plain = Problem::new(Code::TlsWanted, "https://");
         Ok(Socket {
             limits,
             free: Arc::new(Semaphore::new(limits.connections)),
             too_slow: written(&slow, &texts).into(),
             too_many: written(&many, &texts).into(),
+            plain: written(&plain, &texts).into(),
+            tls: None,
         })
+    }
+
+    /// The same, in TLS alone.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Socket { tls, ..self }
     }
 
     /// Answers on `listener` by `router` until `stop` is done, and then what is under way.
@@ -101,20 +114,28 @@ impl Socket {
                 },
             };
             let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() else {
-                refuse(&stream, &self.too_many);
+                // In TLS there are no words before the handshake, which is what there is no room for.
+                if self.tls.is_none() {
+                    refuse(&stream, &self.too_many);
+                }
                 continue;
             };
             let connection = Connection {
                 limits: self.limits,
                 too_slow: Arc::clone(&self.too_slow),
+                plain: Arc::clone(&self.plain),
                 router: router.clone(),
                 closed: closed.clone(),
                 _permit: permit,
             };
+            let tls = self.tls.clone();
             open.spawn(async move {
                 // Small answers leave at once; a socket that cannot do so still works.
                 let _ = stream.set_nodelay(true);
-                connection.carry(stream).await;
+                match tls {
+                    Some(tls) => connection.carry_in(&tls, stream).await,
+                    None => connection.carry(stream, None).await,
+                }
             });
         }
         drop(listener);
@@ -128,17 +149,36 @@ impl Socket {
 struct Connection {
     limits: Limits,
     too_slow: Arc<[u8]>,
+    plain: Arc<[u8]>,
     router: Router,
     closed: watch::Receiver<bool>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    async fn carry(self, stream: impl Stream) {
+    /// The handshake, and then the requests. Who does not come to an end with it is let go without a word.
+    async fn carry_in(self, tls: &Tls, stream: TcpStream) {
+        let mut closed = self.closed.clone();
+        let greeted = tokio::select! {
+            greeted = timeout(self.limits.head, tls.greet(stream)) => greeted,
+            () = async { drop(closed.wait_for(|closed| *closed).await) } => return,
+        };
+        match greeted {
+            Ok(Ok(Greeted::Safe(stream, shown))) => self.carry(stream, shown).await,
+            Ok(Ok(Greeted::Plain(stream))) => say(stream, &self.plain).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
+            Err(_) => tracing::debug!("a handshake took too long"),
+        }
+    }
+
+    async fn carry(self, stream: impl Stream, shown: Option<Shown>) {
         let served = Arc::new(AtomicBool::new(false));
         let inner = TowerToHyperService::new(self.router);
-        let service = service_fn(|request: Request<Incoming>| {
+        let service = service_fn(|mut request: Request<Incoming>| {
             served.store(true, Ordering::Relaxed);
+            if let Some(shown) = &shown {
+                request.extensions_mut().insert(shown.clone());
+            }
             inner.call(request.map(Body::new))
         });
         let mut http = http1::Builder::new();
@@ -157,15 +197,20 @@ impl Connection {
         // A client whose first head does not come is told so; one that is idle after an answer might take the
         // words for its next answer.
         if ended.is_err_and(|error| error.is_timeout()) && !served.load(Ordering::Relaxed) {
-            let mut stream = connection.into_parts().io.into_inner();
-            let say = async {
-                stream.write_all(&self.too_slow).await?;
-                stream.shutdown().await
-            };
-            // It may be gone, or not read: then nobody is told.
-            let _ = timeout(Duration::from_secs(1), say).await;
+            say(connection.into_parts().io.into_inner(), &self.too_slow).await;
         }
     }
+}
+
+/// The last words to a client. It may be gone, or not read: then nobody is told.
+async fn say(mut stream: impl Stream, words: &[u8]) {
+    let said = async {
+        stream.write_all(words).await?;
+        stream.shutdown().await?;
+        // What it still sends is taken off the wire: closed before that, a socket takes back the words.
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    };
+    let _ = timeout(Duration::from_secs(1), said).await;
 }
 
 /// Says no without waiting: the words fit into the socket's buffer.

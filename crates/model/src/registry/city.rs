@@ -2,6 +2,7 @@
 //!
 //! Standard: CJ/T 166 card layout (card.md section 5.2); the city code is not the bank-clearing code of other networks.
 
+use super::certificate::Certificate;
 use super::key::{self, NoKey, PublicKey, SigningKey};
 use super::shelf::{Problems, Record};
 use super::source::{Problem, Source};
@@ -45,6 +46,9 @@ pub struct City {
     /// More keys, each with a name.
     #[serde(default)]
     pub keys: Vec<SigningKey>,
+    /// The client certificates that its connections may show, where the centre asks for them.
+    #[serde(default)]
+    pub certificates: Vec<Certificate>,
     /// Fields of this file that are assumptions, not facts.
     #[serde(default)]
     pub assumed: Vec<String>,

@@ -7,6 +7,7 @@
 
 mod acceptance;
 mod agreement;
+mod certificate;
 mod city;
 mod key;
 mod operator;
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 
 pub use acceptance::{Acceptance, RefusedBecause};
 pub use agreement::{LoadAgreement, RestTo, Scope, Split, TapAgreement};
+pub use certificate::Certificate;
 pub use city::{CardFacts, CardProfile, City, KeyGeneration};
 pub use key::{Algorithm, NoKey, PublicKey, SigningKey};
 pub use operator::{Band, Beyond, Fare, Flow, Line, Operator, Stop, Terminals, Transfer};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::acceptance::Acceptance;
 use super::agreement::{Agreement, LoadAgreement, TapAgreement};
+use super::certificate;
 use super::city::City;
 use super::operator::Operator;
 use super::phone::Phone;
@@ -89,6 +90,10 @@ impl<'a> Shelves<'a> {
         self.check_operators(problems);
         self.check_agreements(problems);
         self.check_acceptance(problems);
+        let cities = self.cities.iter().map(|(source, city)| (source, city.certificates.as_slice()));
+        let wallets =
+            self.wallets.iter().map(|(source, wallet)| (source, wallet.facts.certificates.as_slice()));
+        certificate::check(cities.chain(wallets), problems);
     }
 
     fn city(&self, code: CityCode) -> Option<&City> {

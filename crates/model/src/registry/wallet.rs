@@ -1,5 +1,6 @@
 //! Wallets (第三方支付): who may order cards and loads, by which key, up to what amount.
 
+use super::certificate::Certificate;
 use super::key::{self, NoKey, PublicKey, SigningKey};
 use super::shelf::{Problems, Record};
 use super::source::{Problem, Source};
@@ -29,6 +30,9 @@ pub struct WalletFacts {
     /// More keys, each with a name.
     #[serde(default)]
     pub keys: Vec<SigningKey>,
+    /// The client certificates that its connections may show, where the centre asks for them.
+    #[serde(default)]
+    pub certificates: Vec<Certificate>,
     /// The most that one order may load.
     pub max_order_fen: PurseFen,
     /// How much and how often it may load.

@@ -33,4 +33,6 @@ pub(crate) struct Wallet {
     /// How long the centre may take for an answer before it counts as none.
     #[arg(long, value_name = "SECONDS", default_value_t = 65, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) timeout: u64,
+    #[command(flatten)]
+    pub(crate) tls: super::ClientTls,
 }

@@ -14,6 +14,7 @@ use smartcard::{Channel, Command};
 use tsm::agent::Agent;
 use tsm::seram::SecureElement;
 use tsm::{ActivatePlan, Element, Job, Report};
+use wallet::Trust;
 
 use crate::cli::{Phone, PhoneJob};
 use crate::failure::{Failure, Outcome};
@@ -155,6 +156,7 @@ fn order(command: &Phone, order: &Order, card: &mut dyn Channel, json: bool) -> 
 
 /// Carries a session with the centre out, over HTTP.
 pub(crate) fn run_session(
+    http: &ureq::Agent,
     centre: &str,
     session: &str,
     agent: &Agent,
@@ -162,15 +164,16 @@ pub(crate) fn run_session(
 ) -> Result<SessionEnd, SimError> {
     let mut post = |path: &str, body: Vec<u8>| {
         let url = format!("{}{path}", centre.trim_end_matches('/'));
-        post(&url, body).map_err(|failure| SimError::Link(failure.to_string()))
+        post(http, &url, body).map_err(|failure| SimError::Link(failure.to_string()))
     };
     carry_out(&mut post, session, agent, card)
 }
 
 /// Carries a session out, to the centre's last notice; a card that left is asked for again.
 fn carry_on(command: &Phone, session: &str, agent: &Agent, card: &mut dyn Channel) -> Outcome<String> {
+    let http = http(&command.servers.open()?);
     for _ in 0..TRIES {
-        match run_session(&command.centre, session, agent, card).map_err(Failure::wrong)? {
+        match run_session(&http, &command.centre, session, agent, card).map_err(Failure::wrong)? {
             SessionEnd::Stopped(notice) => return Ok(notice),
             SessionEnd::CardGone => eprintln!("卡片离开了 the card has left: hold it to the phone again"),
         }
@@ -248,23 +251,30 @@ fn activate(
 
 fn wallet(command: &Phone, path: &str, body: &Value) -> Outcome<Value> {
     let bytes = serde_json::to_vec(body).map_err(Failure::wrong)?;
-    let answer = post(&format!("{}{path}", command.wallet.trim_end_matches('/')), bytes)?;
+    let answer = post(
+        &http(&command.servers.open()?),
+        &format!("{}{path}", command.wallet.trim_end_matches('/')),
+        bytes,
+    )?;
     serde_json::from_slice(&answer).map_err(Failure::wrong)
 }
 
-fn http() -> ureq::Agent {
-    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
+/// For short exchanges, with those whom `trust` names.
+pub(crate) fn http(trust: &Trust) -> ureq::Agent {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
+    config.tls_config(trust.config()).build().into()
 }
 
 fn get(command: &Phone, path: &str) -> Outcome<Value> {
     let url = format!("{}{path}", command.wallet.trim_end_matches('/'));
-    let answer = http().get(&url).call().map_err(|error| Failure::wrong(format_args!("{url}: {error}")))?;
+    let sent = http(&command.servers.open()?).get(&url).call();
+    let answer = sent.map_err(|error| Failure::wrong(format_args!("{url}: {error}")))?;
     serde_json::from_slice(&good(&url, answer)?).map_err(Failure::wrong)
 }
 
 /// Posts JSON; the body of a good answer, or the problem of any other.
-pub(crate) fn post(url: &str, body: Vec<u8>) -> Outcome<Vec<u8>> {
-    let sent = http().post(url).header("content-type", "application/json").send(body);
+pub(crate) fn post(http: &ureq::Agent, url: &str, body: Vec<u8>) -> Outcome<Vec<u8>> {
+    let sent = http.post(url).header("content-type", "application/json").send(body);
     good(url, sent.map_err(|error| Failure::wrong(format_args!("{url}: {error}")))?)
 }
 

@@ -53,7 +53,11 @@ pub(crate) fn run(command: &Wallet, registry: &Registry) -> Outcome {
     let opening = Opening {
         id: command.id.clone(),
         key,
-        transport: HttpTransport::within(&centre_url, Duration::from_secs(command.timeout)),
+        transport: HttpTransport::trusting(
+            &centre_url,
+            Duration::from_secs(command.timeout),
+            &command.tls.open()?,
+        ),
         centre_url: centre_url.clone(),
         data: command.data.clone(),
     };

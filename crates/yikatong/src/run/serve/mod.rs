@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use centre::http::{Limits, Socket};
+use centre::http::{Limits, Socket, Tls};
 use centre::{Config, Core, Storage};
 use keys::SoftwareKeys;
 use model::registry::Registry;
@@ -40,13 +40,15 @@ pub(super) struct Door {
     pub(super) name: &'static str,
     listener: TcpListener,
     pub(super) address: SocketAddr,
+    tls: Option<Tls>,
 }
 
 pub(crate) fn run(command: &Serve, registry: Registry) -> Outcome {
     logging();
     let runtime = runtime()?;
     let keys = Arc::new(keys(command)?);
-    let door = bind(&runtime, "centre", command.listen.unwrap_or(CENTRE), "--listen")?;
+    let tls = command.tls.open()?;
+    let door = Door { tls, ..bind(&runtime, "centre", command.listen.unwrap_or(CENTRE), "--listen")? };
     let core = Core::open(Config {
         registry: Arc::new(registry),
         keys: keys.clone(),
@@ -65,15 +67,22 @@ pub(crate) fn run(command: &Serve, registry: Registry) -> Outcome {
         let wallet =
             bind(&runtime, "wallet", command.wallet_listen.unwrap_or(WALLET_ADDRESS), "--wallet-listen")?;
         let street = bind(&runtime, "street", command.street_listen.unwrap_or(STREET), "--street-listen")?;
-        let opened = street::open(command, &core, keys, (&door, router.clone()), &wallet, &street)?;
+        // Where the centre's own door is in TLS, wallet and street beside it have a plain one in this machine.
+        let beside =
+            door.tls.is_some().then(|| bind(&runtime, "beside", local(0), "--listen")).transpose()?;
+        let centre = (beside.as_ref().unwrap_or(&door), router.clone());
+        let opened = street::open(command, &core, keys, centre, &wallet, &street)?;
         let (wallet_router, street_router, threads) = opened;
         background = Some(threads);
-        vec![(door, router), (wallet, wallet_router), (street, street_router)]
+        let beside = beside.map(|door| (door, router.clone()));
+        let open = [(door, router), (wallet, wallet_router), (street, street_router)];
+        open.into_iter().chain(beside).collect()
     } else {
         vec![(door, router)]
     };
     for (door, _) in &doors {
-        outln!("{:<7} http://{}", door.name, door.address);
+        let scheme = if door.tls.is_some() { "https" } else { "http" };
+        outln!("{:<7} {scheme}://{}", door.name, door.address);
     }
     outln!("Ctrl-C ends it.");
     let senders = hooks::Senders::start(&core);
@@ -132,7 +141,7 @@ pub(super) fn bind(
     };
     let listener = runtime.block_on(TcpListener::bind(address)).map_err(taken)?;
     let address = listener.local_addr().map_err(taken)?;
-    Ok(Door { name, listener, address })
+    Ok(Door { name, listener, address, tls: None })
 }
 
 /// All doors, until Ctrl-C; a client that does not finish its request does not keep them open.
@@ -140,7 +149,7 @@ pub(super) async fn serve(doors: Vec<(Door, Router)>) -> Outcome {
     let mut open = Vec::new();
     for (door, router) in doors {
         open.push(tokio::spawn(async move {
-            let socket = Socket::new(Limits::default()).map_err(std::io::Error::other)?;
+            let socket = Socket::new(Limits::default()).map_err(std::io::Error::other)?.with_tls(door.tls);
             socket.serve(door.listener, router, interrupted()).await
         }));
     }

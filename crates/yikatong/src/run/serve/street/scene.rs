@@ -24,13 +24,14 @@ use terminal::{
 use tsm::agent::Agent;
 use tsm::seram::SecureElement;
 use tsm::{ActivatePlan, Element, Job};
+use wallet::Trust;
 
 use super::page::Tap;
 use super::{PASSENGER, PHONE};
 use crate::chip;
 use crate::failure::{Failure, Outcome};
 use crate::machine::{SystemClock, SystemEntropy, make_folder};
-use crate::run::phone::{post, run_session};
+use crate::run::phone::{http, post, run_session};
 
 /// INS of DEBIT FOR PURCHASE: where a card is pulled away early.
 const DEBIT: u8 = 0x54;
@@ -86,18 +87,19 @@ impl Scene {
     /// The phone's agent carries out a session.
     pub(super) fn carry_out(&mut self, centre: &str, session: &str) -> Result<SessionEnd, SimError> {
         let agent = Agent::new(SecureElement::embedded(&self.se_id(), PHONE));
-        run_session(centre, session, &agent, &mut self.phone)
+        run_session(&http(&Trust::default()), centre, session, &agent, &mut self.phone)
     }
 
     /// The plastic card is held to the phone, and loaded through the wallet.
     pub(super) fn load_plastic(&mut self, centre: &str, wallet: &str, password: &str) -> Outcome {
         let order = json!({ "name": PASSENGER, "password": password, "plastic": true, "amount_fen": PLASTIC_LOAD_FEN });
-        let placed = post(&format!("{wallet}/app/load"), order.to_string().into_bytes())?;
+        let http = http(&Trust::default());
+        let placed = post(&http, &format!("{wallet}/app/load"), order.to_string().into_bytes())?;
         let placed: Value = serde_json::from_slice(&placed).map_err(Failure::wrong)?;
         let session = placed.pointer("/session/id").and_then(Value::as_str);
         let session = session.ok_or_else(|| Failure::wrong("the wallet has opened no session"))?.to_owned();
         let agent = Agent::new(SecureElement::plastic());
-        run_session(centre, &session, &agent, &mut self.plastic).map_err(Failure::wrong)?;
+        run_session(&http, centre, &session, &agent, &mut self.plastic).map_err(Failure::wrong)?;
         Ok(())
     }
 
