@@ -95,7 +95,9 @@ pub(crate) fn day_from_number(number: i64) -> Option<Date> {
 }
 
 fn content(fact: &Fact) -> Vec<u8> {
-    let mut bytes = vec![fact.act().code()];
+    // Most entries are shorter.
+    let mut bytes = Vec::with_capacity(256);
+    bytes.push(fact.act().code());
     let Some(entry) = fact.entry() else {
         bytes.extend(day_number(fact.day()).to_be_bytes());
         return bytes;

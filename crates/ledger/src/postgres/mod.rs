@@ -1,13 +1,14 @@
 //! The ledger on PostgreSQL: any number of processes, one writer at a time, every commit on disk before it is answered.
 //!
 //! A commit is a constant number of round trips, however many facts: begin and wait for the turn, what is known of the
-//! ids, the balances, one statement that writes, commit. A connection that is lost is made again, and what was under way
+//! ids, the balances, one statement that writes, commit; many facts stream instead (`bulk`). A connection that is lost is made again, and what was under way
 //! is said once more: a repetition gets the stored outcome, so an answer that was lost costs nothing.
 //!
 //! Its client waits by itself: call it from a thread that may block, not from a task of an async runtime.
 //!
 //! Invariant: a fact, the balances and the list of doubts change in one transaction or not at all.
 
+mod bulk;
 mod draft;
 mod rows;
 mod session;
@@ -38,6 +39,8 @@ pub struct PostgresLedger {
     /// `None` once it was lost, until the next call.
     session: RefCell<Option<Session>>,
     rules: Rules,
+    /// From how many facts on a commit is streamed.
+    many: usize,
 }
 
 type Answers = Vec<Result<Outcome, Refusal>>;
@@ -51,13 +54,21 @@ impl PostgresLedger {
     pub fn open(url: &str) -> Result<Self, LedgerError> {
         let place = Place::parse(url)?;
         let session = RefCell::new(Some(place.connect()?));
-        Ok(PostgresLedger { place, session, rules: Rules::centre() })
+        Ok(PostgresLedger { place, session, rules: Rules::centre(), many: bulk::MANY })
     }
 
     /// The same ledger under other balance rules. They hold for the entries to come; what is stored stays.
     #[must_use]
     pub fn with_rules(mut self, rules: Rules) -> Self {
         self.rules = rules;
+        self
+    }
+
+    /// The same ledger, which streams a commit from so many facts on instead of saying it in one statement. What it
+    /// answers and stores is the same; only its pace is not.
+    #[must_use]
+    pub fn streaming_from(mut self, facts: usize) -> Self {
+        self.many = facts;
         self
     }
 
@@ -101,7 +112,7 @@ impl Ledger for PostgresLedger {
         if chains.iter().all(|chain| chain.is_empty()) {
             return Ok(Vec::new());
         }
-        self.on_session(|session, place| commit(session, place, &self.rules, chains))
+        self.on_session(|session, place| commit(session, place, (&self.rules, self.many), chains))
     }
 
     fn read(&self, after: u64, limit: usize) -> Result<Vec<Line>, LedgerError> {
@@ -188,19 +199,34 @@ fn standing(session: &mut Session, place: &Place) -> Result<Standing, LedgerErro
 fn commit(
     session: &mut Session,
     place: &Place,
-    rules: &Rules,
+    (rules, many): (&Rules, usize),
     chains: &[&[Fact]],
 ) -> Result<Answers, LedgerError> {
+    let facts = || chains.iter().copied().flatten();
+    let many = facts().count() >= many;
+    let opens = |fact: &Fact| matches!(fact.act(), Act::Recorded | Act::Pended);
+    if many
+        && facts().all(opens)
+        && let Some(answers) = bulk::commit_new(session, place, rules, chains)?
+    {
+        return Ok(answers);
+    }
     let mut ground = begin(session, place)?;
-    read_ground(session, place, chains, &mut ground)?;
+    read_ids(session, place, chains, &mut ground)?;
+    read_balances(session, place, chains, &mut ground)?;
     let mut draft = Draft::new(rules, ground);
-    let mut answers = Vec::with_capacity(chains.len());
-    for chain in chains {
-        draft.add_chain(chain, &mut answers);
-    }
-    if !draft.lines.is_empty() {
-        write(session, &draft).map_err(|e| place.failed("write the entries", e))?;
-    }
+    let answers = if many {
+        bulk::write(session, place, &mut draft, chains)?
+    } else {
+        let mut answers = Vec::with_capacity(chains.len());
+        for chain in chains {
+            draft.add_chain(chain, &mut answers);
+        }
+        if !draft.lines.is_empty() {
+            write(session, &draft).map_err(|e| place.failed("write the entries", e))?;
+        }
+        answers
+    };
     session.client.batch_execute("COMMIT").map_err(|e| place.failed("commit", e))?;
     Ok(answers)
 }
@@ -224,8 +250,8 @@ fn begin(session: &mut Session, place: &Place) -> Result<Ground, LedgerError> {
     Ok(ground)
 }
 
-/// What the log says of the ids and days, then the balances of every account that may change.
-fn read_ground(
+/// What the log says of the ids and days.
+fn read_ids(
     session: &mut Session,
     place: &Place,
     chains: &[&[Fact]],
@@ -259,8 +285,19 @@ fn read_ground(
             ground.days.insert(outcome.day, outcome);
         }
     }
+    Ok(())
+}
+
+/// The balances of every account that may change.
+fn read_balances(
+    session: &mut Session,
+    place: &Place,
+    chains: &[&[Fact]],
+    ground: &mut Ground,
+) -> Result<(), LedgerError> {
+    let entries = chains.iter().copied().flatten().filter_map(Fact::entry);
     let held = ground.tales.values().flat_map(|tale| &tale.held);
-    let legs = entries().flat_map(|entry| &entry.legs).chain(held);
+    let legs = entries.flat_map(|entry| &entry.legs).chain(held);
     let names: HashSet<&str> = legs.flat_map(|leg| [leg.debit().as_str(), leg.credit().as_str()]).collect();
     let names: Vec<&str> = names.into_iter().collect();
     if !names.is_empty() {
@@ -290,10 +327,7 @@ fn write(session: &mut Session, draft: &Draft<'_>) -> Result<u64, postgres::Erro
         .iter()
         .map(|(fact, _)| fact.entry().map_or_else(String::new, |entry| rows::legs_text(&entry.legs)))
         .collect();
-    let names: Vec<&str> = draft.changed().map(|(name, _)| name.as_str()).collect();
-    let sums = |sum: fn(&Balance) -> i64| -> Vec<i64> { draft.changed().map(|(_, b)| sum(b)).collect() };
-    let places = |positions: Vec<u64>| -> Vec<i64> { positions.into_iter().map(to_sql).collect() };
-    let values: [&(dyn ToSql + Sync); 17] = [
+    let lines: [&(dyn ToSql + Sync); 10] = [
         &numbers(|_, outcome| to_sql(outcome.position)),
         &numbers(|fact, _| i64::from(fact.act().code())),
         &texts(|entry| entry.id.as_str()),
@@ -304,6 +338,21 @@ fn write(session: &mut Session, draft: &Draft<'_>) -> Result<u64, postgres::Erro
         &numbers(|fact, _| fact.at().as_seconds()),
         &digests(|outcome| outcome.digest),
         &digests(|outcome| outcome.hash),
+    ];
+    with_kept(draft, |kept| session.client.execute(&session.write, &[kept, &lines].concat()))
+}
+
+/// Writes what is kept beside the log, the lines being written.
+fn keep(session: &mut Session, draft: &Draft<'_>) -> Result<u64, postgres::Error> {
+    with_kept(draft, |kept| session.client.execute(&session.keep, kept))
+}
+
+/// The balances that change, what is in doubt, and what is no more, as values of a statement.
+fn with_kept<T>(draft: &Draft<'_>, act: impl FnOnce(&[&(dyn ToSql + Sync)]) -> T) -> T {
+    let names: Vec<&str> = draft.changed().map(|(name, _)| name.as_str()).collect();
+    let sums = |sum: fn(&Balance) -> i64| -> Vec<i64> { draft.changed().map(|(_, b)| sum(b)).collect() };
+    let places = |positions: Vec<u64>| -> Vec<i64> { positions.into_iter().map(to_sql).collect() };
+    act(&[
         &names,
         &sums(|balance| balance.posted_debit.get()),
         &sums(|balance| balance.posted_credit.get()),
@@ -311,6 +360,5 @@ fn write(session: &mut Session, draft: &Draft<'_>) -> Result<u64, postgres::Erro
         &sums(|balance| balance.pending_credit.get()),
         &places(draft.doubts()),
         &places(draft.settled()),
-    ];
-    session.client.execute(&session.write, &values)
+    ])
 }

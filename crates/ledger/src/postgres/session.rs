@@ -27,6 +27,7 @@ pub(super) struct Session {
     pub(super) days: Statement,
     pub(super) balances: Statement,
     pub(super) write: Statement,
+    pub(super) keep: Statement,
 }
 
 impl Place {
@@ -52,14 +53,19 @@ impl Place {
         }
     }
 
+    /// A failure that is none of PostgreSQL's.
+    pub(super) fn stopped(&self, doing: &'static str, error: std::io::Error) -> LedgerError {
+        LedgerError::Store { place: self.shown.clone(), doing, source: Box::new(error) }
+    }
+
     pub(super) fn connect(&self) -> Result<Session, LedgerError> {
         let mut client = self.config.connect(NoTls).map_err(|e| self.failed("connect", e))?;
         client.batch_execute(sql::SETTINGS).map_err(|e| self.failed("connect", e))?;
         self.check(&mut client)?;
         let mut prepare = |sql| client.prepare(sql).map_err(|e| self.failed("prepare", e));
         let (tales, days) = (prepare(sql::TALES)?, prepare(sql::DAYS)?);
-        let (balances, write) = (prepare(sql::BALANCES)?, prepare(sql::WRITE)?);
-        Ok(Session { client, tales, days, balances, write })
+        let (balances, write, keep) = (prepare(sql::BALANCES)?, prepare(sql::WRITE)?, prepare(sql::KEEP)?);
+        Ok(Session { client, tales, days, balances, write, keep })
     }
 
     /// Begins a new ledger where there is none, unless another process was faster.

@@ -23,22 +23,38 @@ pub(super) const DAYS: &str = "SELECT position, act, day, digest, hash FROM ledg
 pub(super) const BALANCES: &str = "SELECT name, posted_debit, posted_credit, pending_debit, pending_credit
      FROM ledger.account WHERE name = ANY ($1::text[])";
 
-/// Lines, balances, what is in doubt and what is no more, at once.
-pub(super) const WRITE: &str = "
-     WITH lines AS (
-         INSERT INTO ledger.log (position, act, id, kind, memo, legs, day, at, digest, hash)
-         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
-                              $7::bigint[], $8::bigint[], $9::bytea[], $10::bytea[])
-     ), sums AS (
+/// Balances, what is in doubt and what is no more; follows a `WITH`.
+macro_rules! keep {
+    () => {
+        "sums AS (
          INSERT INTO ledger.account (name, posted_debit, posted_credit, pending_debit, pending_credit)
-         SELECT * FROM unnest($11::text[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[])
+         SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
          ON CONFLICT (name) DO UPDATE SET
              posted_debit = excluded.posted_debit, posted_credit = excluded.posted_credit,
              pending_debit = excluded.pending_debit, pending_credit = excluded.pending_credit
      ), doubts AS (
-         INSERT INTO ledger.doubt SELECT * FROM unnest($16::bigint[])
+         INSERT INTO ledger.doubt SELECT * FROM unnest($6::bigint[])
      )
-     DELETE FROM ledger.doubt WHERE position = ANY ($17::bigint[])";
+     DELETE FROM ledger.doubt WHERE position = ANY ($7::bigint[])"
+    };
+}
+
+/// What is kept beside the log, its lines being written.
+pub(super) const KEEP: &str = concat!("WITH ", keep!());
+
+/// Lines, and what is kept beside them, at once.
+pub(super) const WRITE: &str = concat!(
+    "WITH lines AS (
+         INSERT INTO ledger.log (position, act, id, kind, memo, legs, day, at, digest, hash)
+         SELECT * FROM unnest($8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[],
+                              $14::bigint[], $15::bigint[], $16::bytea[], $17::bytea[])
+     ), ",
+    keep!()
+);
+
+/// Lines in a stream.
+pub(super) const COPY: &str =
+    "COPY ledger.log (position, act, id, kind, memo, legs, day, at, digest, hash) FROM STDIN (FORMAT binary)";
 
 pub(super) const LINES: &str =
     "SELECT position, act, id, kind, memo, legs, day, at, digest, hash FROM ledger.log

@@ -19,6 +19,13 @@ mod on_postgres {
     crate::suite::ledger_suite!(postgres_server::shared().is_some(), crate::postgres::empty());
 }
 
+mod on_postgres_in_a_stream {
+    crate::suite::ledger_suite!(
+        postgres_server::shared().is_some(),
+        crate::postgres::empty().streaming_from(0)
+    );
+}
+
 mod on_the_slow_model {
     crate::suite::ledger_suite!(crate::model::Slow::default());
 }

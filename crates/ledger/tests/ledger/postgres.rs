@@ -28,6 +28,16 @@ impl Database {
         PostgresLedger::open(&self.url).unwrap()
     }
 
+    /// The same, streaming every commit.
+    pub(crate) fn streaming(mut self) -> Self {
+        self.reopen_streaming();
+        self
+    }
+
+    pub(crate) fn reopen_streaming(&mut self) {
+        self.ledger = PostgresLedger::open(&self.url).unwrap().streaming_from(0);
+    }
+
     pub(crate) fn reopen(&mut self) {
         self.ledger = PostgresLedger::open(&self.url).unwrap();
     }
@@ -62,7 +72,9 @@ fn two_processes_hammer_the_same_ids_and_one_hot_account() {
     let works = |content: i64| {
         let url = database.url.clone();
         thread::spawn(move || {
-            let mut ledger = PostgresLedger::open(&url).unwrap();
+            // One of them streams, and takes every id for new.
+            let many = if content == 1 { 0 } else { usize::MAX };
+            let mut ledger = PostgresLedger::open(&url).unwrap().streaming_from(many);
             let mut taken = Vec::new();
             for number in 0..IDS {
                 let same = pay(&format!("same-{number}"), 1);
@@ -149,6 +161,25 @@ fn a_crash_amid_commits_loses_no_answer() {
         }
     }
     assert_eq!(ledger.verify().unwrap().position, 1200);
+}
+
+/// The first two thirds are new to the log, the rest were there: the stream breaks in its midst, and nobody notices.
+#[test]
+fn a_stream_of_new_and_old_facts_is_answered_as_one_by_one() {
+    let (Some(mut streamed), Some(mut said)) = (Database::new().map(Database::streaming), Database::new())
+    else {
+        return;
+    };
+    let mut facts: Vec<Fact> = (0..900).map(|number| pay(&format!("id-{number}"), number + 1)).collect();
+    facts.push(pay("id-0", 99)); // taken
+    facts.push(Fact::Recorded(entry("spend", &[("float:2000", "x:1", i64::MAX / 4)]))); // below zero
+    let old: Vec<&[Fact]> = facts[600..].chunks(1).collect();
+    let all: Vec<&[Fact]> = facts.chunks(1).collect();
+    for chains in [&old, &all, &all] {
+        assert_eq!(streamed.commit_chains(chains).unwrap(), said.commit_chains(chains).unwrap());
+        assert_eq!(streamed.standing().unwrap(), said.standing().unwrap());
+    }
+    assert_eq!(streamed.verify().unwrap(), said.verify().unwrap());
 }
 
 /// Six facts of every act.

@@ -90,6 +90,13 @@ proptest! {
             compare(real, Database::reopen, steps, probe)?;
         }
     }
+
+    #[test]
+    fn streaming_postgres_answers_as_the_slow_model_does(steps in prop::collection::vec(step(), 1..40), probe: u64) {
+        if let Some(real) = Database::new() {
+            compare(real.streaming(), Database::reopen_streaming, steps, probe)?;
+        }
+    }
 }
 
 fn compare<S: DerefMut<Target: Ledger + Sized>>(
