@@ -6,7 +6,7 @@
 
 use clearing::Record;
 use clearing::cux::{self, CuxFile};
-use clearing::judge::{Bench, DenyList, Judgment, OneByOne, Window, judge};
+use clearing::judge::{Bench, DenyList, Judgment, ByCity, Window, judge};
 use model::{CardNumber, CityCode, Date, Fen, TapRecord};
 use sha2::{Digest, Sha256};
 
@@ -83,7 +83,7 @@ impl Core {
         let denied = deny_list(db)?;
         let bench = Bench {
             registry: self.registry(),
-            proofs: &OneByOne(self.keys()),
+            proofs: &ByCity(self.keys()),
             seen: &Claims(db),
             deny: Some(&denied),
             day,

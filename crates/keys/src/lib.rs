@@ -4,6 +4,7 @@
 //! service of verbs, and a vault.
 //! Invariant: keys come out of this crate only enciphered.
 
+mod batch;
 mod block;
 mod card_keys;
 mod ceremony;
@@ -23,6 +24,7 @@ pub mod vault;
 #[cfg(test)]
 mod vectors;
 
+pub use batch::{TapFacts, Width};
 pub use block::Key16;
 pub use card_keys::{CardKey, CardKeys, KeyUsage};
 pub use ceremony::{CeremonyError, Component, ComponentError};

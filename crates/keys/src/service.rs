@@ -7,6 +7,7 @@
 use model::registry::KeyScheme;
 use model::{CardNumber, CardTime, CityCode, PurseFen, Tac, TapRecord, TerminalId};
 
+use crate::batch::TapFacts;
 use crate::block::Key16;
 use crate::card_keys::KeyUsage;
 use crate::channel::{ChannelKeys, WrappedKey};
@@ -243,6 +244,13 @@ pub trait KeyService: Send + Sync {
     /// # Errors
     /// [`KeyError::WrongTac`], and versions or algorithms that are not held.
     fn verify_tap(&self, tap: &TapRecord) -> Result<(), KeyError>;
+
+    /// Checks the TACs of many taps of one city's cards, all under one `key`, which is version and algorithm: the indices
+    /// of those that their cards did not make, in order.
+    ///
+    /// # Errors
+    /// Versions or algorithms that are not held.
+    fn wrong_tacs(&self, issuer: CityCode, key: (u8, u8), taps: &[TapFacts]) -> Result<Vec<usize>, KeyError>;
 
     /// The MAC of a protected command (line protection).
     ///

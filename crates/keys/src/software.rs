@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use model::{CityCode, Tac, TapRecord, TxnType};
 
+use crate::batch::{Checker, TapFacts, Width};
 use crate::block::Key16;
 use crate::card_keys::KeyUsage;
 use crate::channel::{ChannelKeys, WrappedKey};
@@ -26,13 +27,20 @@ use crate::service::{
 pub struct SoftwareKeys {
     roots: Roots,
     cities: Mutex<HashMap<(KeyUsage, CityCode), Key16>>,
+    width: Width,
 }
 
 impl SoftwareKeys {
     /// Over these roots.
     #[must_use]
     pub fn new(roots: Roots) -> Self {
-        SoftwareKeys { roots, cities: Mutex::new(HashMap::new()) }
+        SoftwareKeys { roots, cities: Mutex::new(HashMap::new()), width: Width::widest() }
+    }
+
+    /// Checks many TACs at once at this width, not the machine's widest.
+    #[must_use]
+    pub fn at_width(self, width: Width) -> Self {
+        SoftwareKeys { width, ..self }
     }
 
     /// Over the published roots of a demo network.
@@ -139,6 +147,19 @@ impl KeyService for SoftwareKeys {
             Purchase { amount: tap.amount, txn_type: tap.kind.code(), terminal: tap.terminal, at: tap.at };
         let expected = purchase_tac(&key, &purchase, tap.terminal_seq);
         if expected.verify(tap.tac.0) { Ok(()) } else { Err(KeyError::WrongTac { card: tap.card }) }
+    }
+
+    fn wrong_tacs(
+        &self,
+        issuer: CityCode,
+        (version, algorithm): (u8, u8),
+        taps: &[TapFacts],
+    ) -> Result<Vec<usize>, KeyError> {
+        held(version, algorithm)?;
+        let mut wrong = Vec::new();
+        let key = self.city_key(KeyUsage::Tac, issuer);
+        Checker::new(&key, self.width).check(taps, |index| wrong.push(index));
+        Ok(wrong)
     }
 
     fn line_mac(

@@ -53,13 +53,16 @@ impl Date {
     /// The card's four BCD bytes.
     #[must_use]
     pub fn to_bcd(self) -> [u8; 4] {
-        crate::bcd::encode(self.digits())
+        let part = |part: i8| crate::bcd::encode::<1>(part.unsigned_abs().into());
+        let [century, year] = crate::bcd::encode(self.0.year().unsigned_abs().into());
+        let ([month], [day]) = (part(self.0.month()), part(self.0.day()));
+        [century, year, month, day]
     }
 
     /// `YYYYMMDD` as a number.
     #[must_use]
     pub fn digits(self) -> u64 {
-        self.0.strftime("%Y%m%d").to_string().parse().unwrap_or(0)
+        crate::bcd::decode(&self.to_bcd()).unwrap_or(0)
     }
 
     /// `days` later (or earlier); stops at the ends of the calendar.
@@ -105,7 +108,10 @@ impl CardTime {
     /// The three BCD bytes of the time.
     #[must_use]
     pub fn time_bcd(self) -> [u8; 3] {
-        crate::bcd::encode(self.0.strftime("%H%M%S").to_string().parse().unwrap_or(0))
+        let part = |part: i8| crate::bcd::encode::<1>(part.unsigned_abs().into());
+        let ([hour], [minute], [second]) =
+            (part(self.0.hour()), part(self.0.minute()), part(self.0.second()));
+        [hour, minute, second]
     }
 
     /// Hour of the day, 0 to 23.

@@ -35,7 +35,7 @@ use crate::record::Record;
 use crate::verdict::{Reason, Verdict};
 
 pub use claim::{Claim, ContentId, Key, NothingEarlier, Seen, SeenError};
-pub use proof::{OneByOne, Proofs};
+pub use proof::{ByCity, Proofs};
 
 use examine::Examiner;
 

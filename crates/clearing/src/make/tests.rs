@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clear::{Cleared, clear_folder};
-use crate::judge::{Bench, NothingEarlier, OneByOne, Proofs, Window};
+use crate::judge::{Bench, ByCity, NothingEarlier, Proofs, Window};
 use crate::parquet::VerdictRow;
 use crate::report::verdict_rows;
 use crate::sample::{QuickCards, registry};
@@ -63,7 +63,7 @@ fn every_planted_fault_is_found_and_nothing_else() {
 fn the_tacs_are_those_of_the_demo_network() {
     let files = make(plan(300, 100_000, 7), &DemoCards);
     let keys = SoftwareKeys::demo();
-    let cleared = clear(&files, &OneByOne(&keys));
+    let cleared = clear(&files, &ByCity(&keys));
     assert_eq!(verdict_rows(&cleared.judgment.rulings), truth(&files));
     assert_eq!(truth(&files).len(), 30);
 }

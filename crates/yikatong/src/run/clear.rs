@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use clearing::judge::{Bench, NothingEarlier, OneByOne, Window};
+use clearing::judge::{Bench, NothingEarlier, ByCity, Window};
 use clearing::{Folder, clear_folder};
 use model::registry::Registry;
 
@@ -33,7 +33,7 @@ pub(crate) fn run(command: &Clear, registry: &Registry, json: bool) -> Outcome {
     }
     let bench = Bench {
         registry,
-        proofs: &OneByOne(&keys),
+        proofs: &ByCity(&keys),
         seen: &NothingEarlier,
         deny: None,
         day: command.day,
