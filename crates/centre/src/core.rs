@@ -9,6 +9,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use keys::{KeyService, Roots};
 use ledger::{Ledger, LedgerError, PostgresLedger, Refusal, Rules, SqliteLedger};
@@ -16,7 +17,7 @@ use model::registry::{Certificate, NoKey, PublicKey, Registry};
 use model::{CardTime, CityCode, Clock, Date, Entropy, WalletId};
 
 use crate::hooks::HookPolicy;
-use crate::http::{WINDOW_SECONDS, demo_signing_key};
+use crate::http::{Pacer, WINDOW_SECONDS, demo_signing_key};
 use crate::phone::Sessions;
 use crate::problem::{Code, Problem};
 use crate::store::{Store, StoreError, last_closed, use_nonce};
@@ -83,7 +84,7 @@ pub enum OpenError {
 }
 
 /// Who signed a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Caller {
     /// A wallet.
     Wallet(WalletId),
@@ -101,6 +102,7 @@ pub struct Core {
     texts: Texts,
     demo: bool,
     pub(crate) hooks: HookPolicy,
+    pacer: Pacer,
     state: Mutex<State>,
 }
 
@@ -143,7 +145,16 @@ impl Core {
         let store = store.map_err(|source| OpenError::Store { place: storage.to_string(), source })?;
         let state = State { store, ledger, entropy, sessions: Sessions::default() };
         let hooks = HookPolicy::of(demo);
-        let core = Core { registry, keys, clock, texts, demo, hooks, state: Mutex::new(state) };
+        let core = Core {
+            registry,
+            keys,
+            clock,
+            texts,
+            demo,
+            hooks,
+            pacer: Pacer::default(),
+            state: Mutex::new(state),
+        };
         if let Err(problem) = core.finish_refusals() {
             tracing::error!(%problem, "what was left half booked is left so for now");
         }
@@ -154,6 +165,12 @@ impl Core {
     #[must_use]
     pub fn with_hook_policy(self, hooks: HookPolicy) -> Self {
         Core { hooks, ..self }
+    }
+
+    /// Counts each party's requests by this clock, which never goes backwards; without one nothing is counted.
+    #[must_use]
+    pub fn with_pace(self, ticks: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        Core { pacer: Pacer::by(ticks), ..self }
     }
 
     /// Who exists.
@@ -228,6 +245,16 @@ impl Core {
             Caller::City(code) => self.registry.city(*code).map_or(&[], |city| &city.certificates),
             Caller::Centre => &[],
         }
+    }
+
+    /// One more request of a party: whether its pace bears it.
+    pub(crate) fn admit(&self, caller: &Caller) -> Result<(), Problem> {
+        let pace = match caller {
+            Caller::Wallet(id) => self.registry.wallet(id).map(|wallet| wallet.facts.limits.pace()),
+            Caller::City(code) => self.registry.city(*code).map(|city| city.limits.pace()),
+            Caller::Centre => None,
+        };
+        self.pacer.admit(caller, pace.unwrap_or_default())
     }
 
     /// Writes a signature's nonce down.

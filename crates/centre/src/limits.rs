@@ -25,14 +25,20 @@ impl Core {
 }
 
 fn check(db: &Db, limits: WalletLimits, order: &OrderRow) -> Result<(), Problem> {
-    let WalletLimits { card_day_fen, card_hour_orders, user_day_fen, wallet_day_fen } = limits;
+    let WalletLimits { card_day_fen, card_hour_orders, user_day_fen, wallet_day_fen, .. } = limits;
     let day: CardTime = order.placed_at.date().start();
+    let tomorrow = seconds(order.placed_at.date().plus_days(1).start(), order.placed_at);
     let wallet: &WalletId = &order.wallet;
     let room = |most: Option<Fen>, of: Counted<'_>, code: Code| -> Result<(), Problem> {
         let Some(most) = most else { return Ok(()) };
         let (_, fen) = OrderRow::loads_since(db, wallet, of, day)?;
         let sum = Fen::new(fen).plus(order.amount.into()).map_err(crate::money::overflow)?;
-        if sum <= most { Ok(()) } else { Err(code.about(most.get())) }
+        match sum <= most {
+            true => Ok(()),
+            // Tomorrow has as much room, if that is enough for it.
+            false if Fen::from(order.amount) <= most => Err(code.about(most.get()).retry_after(tomorrow)),
+            false => Err(code.about(most.get())),
+        }
     };
     if let Some(card) = &order.card {
         room(card_day_fen, Counted::Card(card), Code::LimitCardDay)?;
@@ -41,9 +47,17 @@ fn check(db: &Db, limits: WalletLimits, order: &OrderRow) -> Result<(), Problem>
             let since = order.placed_at.plus_seconds(1_i64.saturating_sub(HOUR_SECONDS));
             let (orders, _) = OrderRow::loads_since(db, wallet, Counted::Card(card), since)?;
             if orders >= u64::from(most) {
-                return Err(Code::LimitCardHour.about(most));
+                // There is room when so many of the hour's loads are an hour old that one fewer than the most are left.
+                let over = orders.saturating_sub(most.into());
+                let oldest = OrderRow::load_since(db, wallet, card, since, over)?;
+                let free = oldest.unwrap_or(order.placed_at).plus_seconds(HOUR_SECONDS);
+                return Err(Code::LimitCardHour.about(most).retry_after(seconds(free, order.placed_at)));
             }
         }
     }
     room(wallet_day_fen, Counted::Wallet, Code::LimitWalletDay)
+}
+
+fn seconds(until: CardTime, now: CardTime) -> u32 {
+    u32::try_from(until.seconds_since(now)).unwrap_or(0)
 }

@@ -14,6 +14,8 @@ pub struct Problem {
     pub about: String,
     /// The SHA-256 of what is already stored under the id, where that is the reason.
     pub stored: Option<[u8; 32]>,
+    /// After how many seconds the same request may be answered otherwise, where that is known.
+    pub retry_after: Option<u32>,
 }
 
 macro_rules! codes {
@@ -54,7 +56,7 @@ codes! {
     AlgorithmDiffers 401 "algorithm-differs"
     CertificateMissing 401 "certificate-missing"
     CertificateDiffers 403 "certificate-differs"
-    TlsWanted 400 "tls-wanted"
+    TlsWanted 421 "tls-wanted"
     DigestMissing 400 "digest-missing"
     DigestWrong 400 "digest-wrong"
     NotYours 403 "not-yours"
@@ -68,6 +70,7 @@ codes! {
     HeadTooSlow 408 "head-too-slow"
     BodyTooSlow 408 "body-too-slow"
     TooManyConnections 503 "too-many-connections"
+    TooManyRequests 429 "too-many-requests"
     TooSlow 408 "too-slow"
     UnknownPath 404 "unknown-path"
     MethodNotAllowed 405 "method-not-allowed"
@@ -127,12 +130,18 @@ impl Problem {
     /// A problem about `about`.
     pub fn new(code: Code, about: impl fmt::Display) -> Self {
         let about = about.to_string().chars().take(120).collect();
-        Problem { code, about, stored: None }
+        Problem { code, about, stored: None, retry_after: None }
     }
 
     /// The id is taken by other content, whose digest is `stored`.
     pub fn taken(code: Code, about: impl fmt::Display, stored: [u8; 32]) -> Self {
         Problem { stored: Some(stored), ..Problem::new(code, about) }
+    }
+
+    /// The same, and when to come back; at least a second from now.
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Problem { retry_after: Some(seconds.max(1)), ..self }
     }
 }
 

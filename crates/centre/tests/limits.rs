@@ -78,3 +78,39 @@ async fn a_card_and_a_passenger_have_their_day_and_a_card_its_hour() {
     centre.clock.forward(1);
     assert_eq!(load_card(&centre, "9", "c", 1).await, "ok");
 }
+
+/// Places a load and gives the code and `Retry-After`.
+async fn refused_until(centre: &Centre, id: &str, fen: u32) -> (String, Option<u32>) {
+    let body = json!({"id": id, "kind": "load", "card": "a", "amount_fen": fen,
+        "paid": {"amount_fen": fen, "reference": "p"}});
+    let ask = support::Ask {
+        method: "POST",
+        path: "/v1/orders",
+        keyid: "alipay",
+        body: body.to_string().into_bytes(),
+    };
+    let (_, headers, body) = centre.raw(centre.signed(&ask)).await;
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    let after = headers.get("retry-after").map(|value| value.to_str().unwrap().parse().unwrap());
+    (answer["code"].as_str().unwrap_or("ok").to_owned(), after)
+}
+
+#[tokio::test]
+async fn who_is_refused_for_a_time_hears_for_how_long_and_then_has_room() {
+    let centre = limited("card_hour_orders = 2\ncard_day_fen = 1000");
+    card(&centre, "a", "li", 1).await;
+    assert_eq!(refused_until(&centre, "1", 1).await, ("ok".into(), None));
+    centre.clock.forward(100);
+    assert_eq!(refused_until(&centre, "2", 1).await, ("ok".into(), None));
+    centre.clock.forward(500);
+    assert_eq!(refused_until(&centre, "3", 1).await, ("limit-card-hour".into(), Some(3000)));
+    centre.clock.forward(2999);
+    assert_eq!(refused_until(&centre, "3", 1).await, ("limit-card-hour".into(), Some(1)));
+    centre.clock.forward(1);
+    assert_eq!(refused_until(&centre, "3", 1).await, ("ok".into(), None));
+    // The day's room is there again at midnight: it is 8:45 now; for more than a day's it is never there.
+    assert_eq!(refused_until(&centre, "4", 998).await, ("limit-card-day".into(), Some(15 * 3600 + 900)));
+    assert_eq!(refused_until(&centre, "4", 1001).await, ("limit-card-day".into(), None));
+    centre.clock.forward(15 * 3600 + 900);
+    assert_eq!(refused_until(&centre, "4", 998).await, ("ok".into(), None));
+}

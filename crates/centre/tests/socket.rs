@@ -136,6 +136,7 @@ async fn one_client_too_many_is_told_so_and_has_room_when_another_leaves() {
     let mut third = TcpStream::connect(door.address).await.unwrap();
     let said = answer(&mut third).await;
     assert!(said.starts_with("HTTP/1.1 503 ") && said.contains("\"too-many-connections\""), "{said}");
+    assert!(said.contains("Retry-After: 1\r\n"), "{said}");
     drop(first);
     tokio::time::sleep(HEAD / 4).await;
     let mut fourth = TcpStream::connect(door.address).await.unwrap();

@@ -168,7 +168,7 @@ async fn who_speaks_plainly_to_a_tls_port_is_told_so() {
     stream.write_all(orders(&centre, "alipay", "plain").as_bytes()).await.unwrap();
     let mut answer = String::new();
     tokio::time::timeout(SLACK, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
-    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("\"tls-wanted\""), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 421 ") && answer.contains("\"tls-wanted\""), "{answer}");
     // Nothing of it was done: its nonce is still good.
     let answer = said(connect(&door, &ours, None).await, &orders(&centre, "alipay", "plain")).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");

@@ -241,7 +241,8 @@ mod tests {
             (403, "not-yours", false, false),
             (404, "unknown-path", false, false),
             (408, "too-slow", true, false),
-            (429, "too-many", true, false),
+            (421, "tls-wanted", false, false),
+            (429, "too-many-requests", true, false),
             (500, "internal", true, false),
             (503, "store-failed", true, false),
         ] {

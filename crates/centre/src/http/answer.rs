@@ -139,6 +139,9 @@ pub(super) async fn in_words(State(core): State<Arc<Core>>, request: Request, ne
             response = (response.status(), Json(details)).into_response();
             let kind = HeaderValue::from_static("application/problem+json");
             response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            if let Some(seconds) = problem.retry_after {
+                response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            }
         }
         None => tracing::debug!(%method, path, status, "answered"),
     }

@@ -9,6 +9,7 @@ mod hooks;
 mod json;
 mod matching;
 mod operator;
+mod pace;
 mod pages;
 mod phone;
 mod signature;
@@ -27,6 +28,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(crate) use pace::Pacer;
 pub(crate) use signature::WINDOW_SECONDS;
 pub use signature::{SignedHeaders, Target, content_digest, demo_signing_key, sign};
 

@@ -55,6 +55,7 @@ pub(super) async fn authenticate(
     if let Some(shown) = parts.extensions.get::<Shown>() {
         shown.check(&caller, core.certificates(&caller))?;
     }
+    core.admit(&caller)?;
     // The signature is good: only now is the body read.
     let limited = Request::from_parts(parts.clone(), body);
     let body = whole(limited, limit).await?;

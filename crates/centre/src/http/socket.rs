@@ -68,7 +68,7 @@ impl Socket {
     pub fn new(limits: Limits) -> Result<Self, toml::de::Error> {
         let texts = Texts::embedded()?;
         let slow = Problem::new(Code::HeadTooSlow, limits.head.as_secs());
-        let many = Problem::new(Code::TooManyConnections, limits.connections);
+        let many = Problem::new(Code::TooManyConnections, limits.connections).retry_after(1);
         let plain = Problem::new(Code::TlsWanted, "https://");
         Ok(Socket {
             limits,
@@ -224,8 +224,9 @@ fn refuse(stream: &TcpStream, words: &[u8]) {
 fn written(problem: &Problem, texts: &Texts) -> Vec<u8> {
     let body = serde_json::to_string(&ProblemDetails::new(problem, texts)).unwrap_or_default();
     let status = StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let later = problem.retry_after.map(|seconds| format!("Retry-After: {seconds}\r\n")).unwrap_or_default();
     format!(
-        "HTTP/1.1 {status}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
+        "HTTP/1.1 {status}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n{later}\
          Cache-Control: no-store\r\nConnection: close\r\n\r\n{body}",
         body.len()
     )

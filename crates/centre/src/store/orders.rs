@@ -111,6 +111,19 @@ impl OrderRow {
         Ok(sums.unwrap_or_default())
     }
 
+    /// When the load of a card was placed that comes after `over` others since a moment, refused ones aside.
+    pub(crate) fn load_since(
+        db: &Db,
+        wallet: &WalletId,
+        card: &str,
+        since: CardTime,
+        over: u64,
+    ) -> DbResult<Option<CardTime>> {
+        let sql = "SELECT placed_at FROM orders WHERE wallet = $1 AND kind = 'load' AND state <> 'refused'
+                   AND placed_at >= $2 AND card = $3 ORDER BY placed_at LIMIT 1 OFFSET $4";
+        db.one(sql, params![wallet.as_str(), since.to_string(), card, over], |row| parsed(row, "placed_at"))
+    }
+
     fn read(row: &Row<'_>) -> DbResult<Self> {
         let fen = |column: &str| -> DbResult<Option<PurseFen>> {
             Ok(row.get::<Option<u32>>(column)?.and_then(|fen| PurseFen::try_from(fen).ok()))

@@ -7,6 +7,7 @@ pub mod phone;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
@@ -77,7 +78,21 @@ impl Centre {
         Centre::open(Storage::Postgres(url.to_owned()), seed, registry())
     }
 
+    /// A centre that counts requests by a clock of the test's own.
+    pub fn paced(registry: Registry, ticks: impl Fn() -> Duration + Send + Sync + 'static) -> Centre {
+        Centre::made(Storage::Memory, 7, Arc::new(registry), |core| core.with_pace(ticks))
+    }
+
+    /// A centre on a server's database, on a registry of the test's own.
+    pub fn of_on_postgres(registry: Registry, url: &str, seed: u64) -> Centre {
+        Centre::open(Storage::Postgres(url.to_owned()), seed, Arc::new(registry))
+    }
+
     fn open(storage: Storage, seed: u64, registry: Arc<Registry>) -> Centre {
+        Centre::made(storage, seed, registry, |core| core)
+    }
+
+    fn made(storage: Storage, seed: u64, registry: Arc<Registry>, with: impl FnOnce(Core) -> Core) -> Centre {
         let clock = Arc::new(Hands(Mutex::new("2014-10-20 07:45:00".parse().unwrap())));
         let config = Config {
             registry,
@@ -87,7 +102,7 @@ impl Centre {
             storage,
             demo: true,
         };
-        let core = Arc::new(Core::open(config).unwrap());
+        let core = Arc::new(with(Core::open(config).unwrap()));
         // Nonces of a centre that was opened again must not repeat.
         let nonce = AtomicU64::new(seed * 1_000_000);
         Centre { router: router(Arc::clone(&core)), core, clock, nonce }

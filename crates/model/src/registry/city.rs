@@ -4,6 +4,7 @@
 
 use super::certificate::Certificate;
 use super::key::{self, NoKey, PublicKey, SigningKey};
+use super::pace::CityLimits;
 use super::shelf::{Problems, Record};
 use super::source::{Problem, Source};
 use super::text::{self, Name};
@@ -49,6 +50,9 @@ pub struct City {
     /// The client certificates that its connections may show, where the centre asks for them.
     #[serde(default)]
     pub certificates: Vec<Certificate>,
+    /// How fast its back end may send requests.
+    #[serde(default)]
+    pub limits: CityLimits,
     /// Fields of this file that are assumptions, not facts.
     #[serde(default)]
     pub assumed: Vec<String>,

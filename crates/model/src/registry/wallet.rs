@@ -1,7 +1,10 @@
 //! Wallets (第三方支付): who may order cards and loads, by which key, up to what amount.
 
+use std::num::NonZeroU32;
+
 use super::certificate::Certificate;
 use super::key::{self, NoKey, PublicKey, SigningKey};
+use super::pace::Pace;
 use super::shelf::{Problems, Record};
 use super::source::{Problem, Source};
 use super::text::{self, Name};
@@ -46,7 +49,7 @@ pub struct WalletFacts {
     pub source: String,
 }
 
-/// How much and how often a wallet may load; what is absent is not limited.
+/// How much and how often a wallet may load; an amount or a count of loads that is absent is not limited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WalletLimits {
@@ -58,6 +61,18 @@ pub struct WalletLimits {
     pub user_day_fen: Option<Fen>,
     /// By the wallet in a day, over all its passengers.
     pub wallet_day_fen: Option<Fen>,
+    /// Signed requests in a second, as in [`Pace::default`] if absent.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Signed requests at once, as in [`Pace::default`] if absent.
+    pub requests_burst: Option<NonZeroU32>,
+}
+
+impl WalletLimits {
+    /// How fast it may send requests.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        Pace::of(self.requests_per_second, self.requests_burst)
+    }
 }
 
 impl Wallet {

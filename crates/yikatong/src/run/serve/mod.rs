@@ -8,7 +8,7 @@ pub(super) use street::{OPENING, PASSENGER, PASSWORD};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use centre::http::{Limits, Socket, Tls};
@@ -60,7 +60,8 @@ pub(crate) fn run(command: &Serve, registry: Registry) -> Outcome {
         },
         demo: command.demo,
     });
-    let core = Arc::new(core.map_err(Failure::input)?);
+    let begun = Instant::now();
+    let core = Arc::new(core.map_err(Failure::input)?.with_pace(move || begun.elapsed()));
     let router = centre::http::router(Arc::clone(&core));
     let mut background = None;
     let doors = if command.demo {
