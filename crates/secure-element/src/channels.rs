@@ -9,6 +9,7 @@ use std::mem;
 use smartcard::gp::{Aid, ManageChannel};
 use smartcard::{Apdu, Command, Response, Status};
 
+use crate::habits::Held;
 use crate::memory::{Element, Selected, Session};
 
 /// How many there are, the basic one with them.
@@ -23,6 +24,8 @@ pub(crate) struct Volatile {
     current: usize,
     /// The sessions of the other channels that are open.
     parked: [Option<Session>; CHANNELS],
+    /// An answer that is still to be fetched.
+    pub(crate) held: Option<Held>,
 }
 
 impl Element {
@@ -83,5 +86,6 @@ impl Element {
         self.session = Session::default();
         self.volatile.current = 0;
         self.volatile.parked = Default::default();
+        self.volatile.held = None;
     }
 }

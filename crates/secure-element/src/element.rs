@@ -100,17 +100,11 @@ impl System for Element {
         if let Err(status) = self.serve(number) {
             return status.into();
         }
-        let answer = match (apdu.cla, apdu.ins, apdu.p1, self.session.selected) {
-            (0x00, 0xA4, 0x04, _) => self.select(&apdu),
-            (0x00, 0x70, ..) => self.manage_channel(&apdu),
-            (.., Selected::Purse(name)) => match self.instance_mut(&name) {
-                Some(instance) => return instance.purse.process(&apdu, entropy),
-                None => Err(Status::CONDITIONS_NOT_SATISFIED),
-            },
-            (.., Selected::Registry) => self.registry(&apdu),
-            (.., Selected::Issuer | Selected::Domain(_)) => self.manage(&apdu, entropy),
-        };
-        answer.unwrap_or_else(Response::status)
+        if let Some(fetched) = self.fetched(&apdu) {
+            return fetched;
+        }
+        let response = self.answer(&apdu, entropy);
+        self.given(&apdu, response)
     }
 
     fn power_off(&mut self) {
@@ -120,6 +114,20 @@ impl System for Element {
 }
 
 impl Element {
+    fn answer(&mut self, apdu: &Apdu, entropy: &mut dyn Entropy) -> Response {
+        let answer = match (apdu.cla, apdu.ins, apdu.p1, self.session.selected) {
+            (0x00, 0xA4, 0x04, _) => self.select(apdu),
+            (0x00, 0x70, ..) => self.manage_channel(apdu),
+            (.., Selected::Purse(name)) => match self.instance_mut(&name) {
+                Some(instance) => return instance.purse.process(apdu, entropy),
+                None => Err(Status::CONDITIONS_NOT_SATISFIED),
+            },
+            (.., Selected::Registry) => self.registry(apdu),
+            (.., Selected::Issuer | Selected::Domain(_)) => self.manage(apdu, entropy),
+        };
+        answer.unwrap_or_else(Response::status)
+    }
+
     /// A SELECT that finds nothing leaves the application selected, but what a purse had begun is over.
     fn select(&mut self, apdu: &Apdu) -> Result<Response, Status> {
         let found = Select::from_apdu(apdu).and_then(|command| self.find(&command));

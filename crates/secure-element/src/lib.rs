@@ -11,6 +11,7 @@ mod channels;
 mod chip;
 mod content;
 mod element;
+mod habits;
 mod manage;
 mod memory;
 mod personalise;

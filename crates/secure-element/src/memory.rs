@@ -6,7 +6,7 @@
 use card::Purse;
 use keys::StaticKeys;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
-use model::registry::{self, ElementFacts};
+use model::registry::{self, ElementFacts, Quirk};
 use ring::signature::{RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, RsaPublicKeyComponents};
 use smartcard::gp::{Aid, Lengths, LifeCycle, Privilege, Privileges};
 use smartcard::scp02::CardChannel;
@@ -216,13 +216,18 @@ impl Birth {
             has_crs: facts.crs,
             free_bytes: facts.free_bytes,
             longest: facts.max_apdu,
-            quirks: 0,
+            quirks: facts.quirks.iter().fold(0, |bits, quirk| bits | quirk.bit()),
         }
     }
 
     /// How it counts the length of INSTALL's parameters.
     pub(crate) fn lengths(&self) -> Lengths {
-        Lengths::Ber
+        if self.has(Quirk::OneByteInstallLengths) { Lengths::OneByte } else { Lengths::Ber }
+    }
+
+    /// Has it this habit?
+    pub(crate) const fn has(&self, quirk: Quirk) -> bool {
+        self.quirks & quirk.bit() != 0
     }
 
     /// The ten bytes from which the maker derives this element's keys.

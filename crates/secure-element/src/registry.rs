@@ -4,12 +4,17 @@
 //! Invariant: a reader that selects by the cards' common name meets the card that was activated last; only a
 //! personalised card that is not locked can be active.
 
-use smartcard::gp::crs::{Activation, Availability, CrsInfo, Failures, GetActivation, SetActivation};
+use model::registry::Quirk;
+use smartcard::gp::crs::{
+    Activation, Availability, CrsInfo, Failures, GetActivation, Priority, SetActivation, SetPriority,
+};
 use smartcard::gp::{Aid, GetData};
 use smartcard::{Apdu, Command, Response, Status, tlv};
 
 use crate::memory::{Element, Instance};
 
+/// P1 of the SET STATUS that puts cards in order.
+const PRIORITY: u8 = 0x02;
 /// Tag of what the service says of itself.
 const INFO: u16 = 0x00A5;
 
@@ -25,6 +30,7 @@ impl Element {
             }
             (0x80, 0xCA) => Err(Status::NOT_FOUND),
             (0x80, 0xF2) => self.activations(apdu),
+            (0x80, 0xF0) if apdu.p1 == PRIORITY => self.set_priority(apdu),
             (0x80, 0xF0) => self.set_activation(apdu),
             (0x00 | 0x80, _) => Err(Status::WRONG_INS),
             _ => Err(Status::WRONG_CLA),
@@ -43,12 +49,59 @@ impl Element {
     /// Each name on its own; those that cannot be switched are listed with `6320`.
     fn set_activation(&mut self, apdu: &Apdu) -> Result<Response, Status> {
         let SetActivation { active, aids } = SetActivation::from_apdu(apdu)?;
-        let failed: Vec<Aid> = aids.into_iter().filter(|name| self.switch(name, active).is_none()).collect();
-        if failed.is_empty() {
+        let mut failures = Failures::default();
+        for name in aids {
+            let conflicting = if active { self.in_conflict(&name) } else { Vec::new() };
+            if !conflicting.is_empty() || self.switch(&name, active).is_none() {
+                failures.failed.push(name);
+                let new = conflicting.into_iter().filter(|other| !failures.conflicting.contains(other));
+                failures.conflicting.extend(new.collect::<Vec<_>>());
+            }
+        }
+        if failures.failed.is_empty() {
             return Ok(Response::ok([]));
         }
-        let data = Failures { conflicting: Vec::new(), failed }.to_bytes();
-        Ok(Response { data, status: Status::SOME_FAILED })
+        Ok(Response { data: failures.to_bytes(), status: Status::SOME_FAILED })
+    }
+
+    /// The active cards beside which this one cannot be active.
+    fn in_conflict(&self, name: &Aid) -> Vec<Aid> {
+        if !self.birth.has(Quirk::OneActiveCard) || self.instance(name).is_none() {
+            return Vec::new();
+        }
+        let active = |other: &&Instance| other.activated > 0 && !other.locked && other.name != *name;
+        self.purses.iter().filter(active).map(|other| other.name).collect()
+    }
+
+    /// Only a card that readers can meet has a place in the order.
+    fn set_priority(&mut self, apdu: &Apdu) -> Result<Response, Status> {
+        let SetPriority { priority, aid } = SetPriority::from_apdu(apdu)?;
+        let Some(name) = aid else {
+            self.volatile.next_tap = None;
+            return Ok(Response::ok([]));
+        };
+        let instance = self.instance(&name).ok_or(Status::NOT_FOUND)?;
+        if instance.activated == 0 || instance.locked {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        }
+        match priority {
+            Priority::Highest => self.switch(&name, true).ok_or(Status::CONDITIONS_NOT_SATISFIED)?,
+            Priority::Lowest => self.put_last(&name).ok_or(Status::CONDITIONS_NOT_SATISFIED)?,
+            Priority::NextTap => self.volatile.next_tap = Some(name),
+            Priority::Usual => self.volatile.next_tap = self.volatile.next_tap.filter(|next| *next != name),
+        }
+        Ok(Response::ok([]))
+    }
+
+    /// Behind all that are active: each of them moves up by one.
+    fn put_last(&mut self, name: &Aid) -> Option<()> {
+        self.activations = self.activations.checked_add(1)?;
+        for instance in self.purses.iter_mut().filter(|instance| instance.activated > 0) {
+            instance.activated =
+                if instance.name == *name { 1 } else { instance.activated.checked_add(1)? };
+        }
+        self.registry_changed();
+        Some(())
     }
 
     /// `None` if there is no such card, or it cannot be active.
@@ -64,6 +117,7 @@ impl Element {
             return Some(());
         } else {
             instance.activated = 0;
+            self.volatile.next_tap = self.volatile.next_tap.filter(|next| next != name);
         }
         self.registry_changed();
         Some(())

@@ -5,6 +5,7 @@
 //! Invariant: silence is told apart from a command that was never sent.
 
 use crate::apdu::{Apdu, ApduError, Response};
+use crate::whole::whole;
 
 /// Why no answer came.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,13 +37,13 @@ pub trait Channel {
         Ok(())
     }
 
-    /// [`Channel::transmit`] with parsed bytes.
+    /// A command and its whole answer ([`crate::whole`]), parsed.
     ///
     /// # Errors
     /// As [`Channel::transmit`].
     fn exchange(&mut self, command: &Apdu) -> Result<Response, ChannelError> {
         let bytes = command.checked_bytes().map_err(|e| ChannelError::NotSent(e.to_string()))?;
-        Ok(Response::parse(&self.transmit(&bytes)?)?)
+        Ok(Response::parse(&whole(self, &bytes)?)?)
     }
 }
 

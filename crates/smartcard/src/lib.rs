@@ -12,7 +12,9 @@ mod transcript;
 #[cfg(test)]
 mod vectors;
 pub mod vpcd;
+mod whole;
 
 pub use apdu::{Apdu, ApduError, Command, Response, Status};
 pub use channel::{Channel, ChannelError};
 pub use transcript::Transcript;
+pub use whole::whole;

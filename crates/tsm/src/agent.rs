@@ -2,9 +2,10 @@
 //! interprets nothing.
 //!
 //! Standard: GlobalPlatform SERAM 2.0, the local agent.
-//! Invariant: commands run in order; after the first one without an answer none is sent.
+//! Invariant: commands run in order; after the first one without an answer none is sent. An answer that the element holds back
+//! is fetched here, so that it costs no trip to the TSM.
 
-use smartcard::{Channel, ChannelError};
+use smartcard::{Channel, ChannelError, whole};
 
 use crate::seram::{
     AgentReport, AgentStatus, HandshakeRequest, LocalAgentStatus, Orders, RamCommand, RamResponse,
@@ -96,7 +97,7 @@ impl Run {
             self.failure = Some((AgentStatus::UnknownFailure, "a command is not hex".into()));
             return String::new();
         };
-        match channel.transmit(&bytes) {
+        match whole(channel, &bytes) {
             Ok(answer) if ANSWER.contains(&answer.len()) => {
                 self.sent = self.sent.saturating_add(1);
                 hex::encode_upper(answer)

@@ -29,7 +29,7 @@ pub use city::{CardFacts, CardProfile, City, KeyGeneration};
 pub use key::{Algorithm, NoKey, PublicKey, SigningKey};
 pub use operator::{Band, Beyond, Fare, Flow, Line, Operator, Stop, Terminals, Transfer};
 pub use pace::{CityLimits, Pace};
-pub use phone::{Aid, ElementFacts, ElementVendor, KeyScheme, Management, Phone, Scp};
+pub use phone::{Aid, ElementFacts, ElementVendor, KeyHolder, KeyScheme, Management, Phone, Quirk, Scp};
 pub use source::{Problem, RegistryError};
 pub use text::{Name, Which};
 pub use wallet::{Wallet, WalletFacts, WalletLimits};

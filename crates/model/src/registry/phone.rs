@@ -70,6 +70,54 @@ pub struct ElementFacts {
     pub max_apdu: u8,
     /// Who may manage its contents.
     pub management: Management,
+    /// Who holds the keys of the issuer security domain.
+    pub keys_held_by: KeyHolder,
+    /// Habits that differ from what most elements do.
+    #[serde(default)]
+    pub quirks: Vec<Quirk>,
+}
+
+/// A habit of an element that the other side must know. What it means stands here and in code; a file only names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Quirk {
+    /// An answer to a command with data is not given at once: `61xx` says how long it is, and GET RESPONSE fetches it.
+    GetResponse,
+    /// A question that expects another length than its answer has is answered `6Cxx`, and asked again with that length.
+    ExactLe,
+    /// The length of INSTALL's parameters is always one byte.
+    OneByteInstallLengths,
+    /// Only one card is active at a time: another one is refused as being in conflict with it.
+    OneActiveCard,
+}
+
+impl Quirk {
+    /// All there are.
+    pub const ALL: [Quirk; 4] =
+        [Quirk::GetResponse, Quirk::ExactLe, Quirk::OneByteInstallLengths, Quirk::OneActiveCard];
+
+    /// As a bit, for an element's own memory; never given twice.
+    #[must_use]
+    pub const fn bit(self) -> u16 {
+        match self {
+            Quirk::GetResponse => 1,
+            Quirk::ExactLe => 2,
+            Quirk::OneByteInstallLengths => 4,
+            Quirk::OneActiveCard => 8,
+        }
+    }
+}
+
+/// Who holds the keys of the issuer security domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyHolder {
+    /// We: they were handed to our key service.
+    Us,
+    /// The phone's maker.
+    Maker,
+    /// The mobile operator, whose card the element is in.
+    Operator,
 }
 
 /// Whose operating system a secure element runs.
@@ -79,6 +127,7 @@ pub struct ElementFacts {
 pub enum ElementVendor {
     Nxp,
     Oberthur,
+    Gemalto,
 }
 
 /// Secure channel protocol and option.
@@ -159,6 +208,16 @@ impl Record for Phone {
     fn check(&self, source: &Source<'_>, problems: &mut Problems) {
         if self.element.keys.is_empty() {
             problems.push(source.problem("element.keys", "expected the name of a key set"));
+        }
+        let mut quirks = self.element.quirks.clone();
+        quirks.sort_unstable();
+        if quirks.windows(2).any(|two| matches!(two, [a, b] if a == b)) {
+            problems.push(source.problem("element.quirks", "the same habit twice"));
+        }
+        if !self.element.crs && quirks.contains(&Quirk::OneActiveCard) {
+            problems.push(
+                source.problem("element.quirks", "one-active-card is a habit of the contactless registry"),
+            );
         }
         // GlobalPlatform key versions: 01 to 7F, or FF for keys from the factory.
         if !matches!(self.element.key_version, 0x01..=0x7F | 0xFF) {

@@ -9,20 +9,22 @@
 use card::command::SelectApplication;
 use card::personalisation::BLOCK;
 use keys::{ChannelFacts, ChannelKeys, ChannelOwner};
+use model::registry::Quirk;
 use smartcard::gp::{
     Aid, Delete, InitializeUpdate, InitializeUpdateAnswer, Install, InstallApplication, InstallParameters,
-    Level, Privilege, Privileges, PutKey, Select, StoreData,
+    Lengths, Level, Privilege, Privileges, PutKey, Select, StoreData,
 };
 use smartcard::scp02::{Opening, Session};
 use smartcard::{Apdu, Command, Response, Status};
 
 use super::{Answers, Env, Next, Stop, activate, refused, refused_with};
-use crate::plan::{Element, IssuePlan, RefusalCode, Report};
+use crate::plan::{ActivatePlan, Element, IssuePlan, RefusalCode, Report};
 
 /// The name of our security domain, the same on every element.
 pub(super) const DOMAIN_AID: Aid = Aid::of([0xA0, 0, 0, 0, 0x03, 0x86, 0x98, 0x07, 0x00, 0x53, 0x44]);
-/// Version of our own keys in our security domain.
-const DOMAIN_KEY_VERSION: u8 = 0x21;
+/// Versions of our own keys in our security domain: the first that the issuer's own keys do not have, so that the version
+/// alone tells whose keys a domain opens with.
+const DOMAIN_KEY_VERSIONS: [u8; 2] = [0x21, 0x22];
 
 #[derive(Debug)]
 pub(super) struct Issue {
@@ -36,7 +38,7 @@ enum Step {
     Looking { opening: Opening },
     OpeningDomain { opening: Opening, stale: bool },
     Filling { put_keys: bool, blocks: usize },
-    Activating,
+    Activating(Box<activate::Activate>),
 }
 
 enum Found {
@@ -71,9 +73,9 @@ impl Issue {
             Step::Looking { opening } => self.looked(opening, answers, env),
             Step::OpeningDomain { opening, stale } => self.domain_opened(opening, stale, answers, env),
             Step::Filling { put_keys, blocks } => self.filled(put_keys, blocks, answers),
-            Step::Activating => {
-                activate::switched(answers, &self.plan.others)?;
-                Ok(Next::Done(Report::Issued))
+            Step::Activating(mut job) => {
+                let next = job.answers(answers, env)?;
+                Ok(self.activating(*job, next))
             }
         }
     }
@@ -85,7 +87,7 @@ impl Issue {
         env: &mut Env<'_>,
     ) -> Result<Next, Stop> {
         let stale = match self.found(answers.any()?)? {
-            Found::Ours => return Ok(self.activate()),
+            Found::Ours => return Ok(self.activate(env)),
             Found::Unfinished => true,
             Found::Nothing => false,
         };
@@ -94,7 +96,7 @@ impl Issue {
         let (authenticate, mut session) = authenticate(opening, &answer, &issuer(&self.plan.element), env)?;
         let delete =
             stale.then(|| session.wrap(&Delete { aid: self.plan.instance, related: false }.to_apdu()));
-        let domain = session.wrap(&self.domain().to_apdu());
+        let domain = session.wrap(&self.domain().to_apdu_with(self.lengths()));
         let opening = open(env);
         let select = Select::by_name(DOMAIN_AID).to_apdu();
         let update = opening.command().to_apdu();
@@ -132,6 +134,17 @@ impl Issue {
         })
     }
 
+    fn key_version(&self) -> u8 {
+        let [usual, other] = DOMAIN_KEY_VERSIONS;
+        if self.plan.element.facts().key_version == usual { other } else { usual }
+    }
+
+    /// How the element wants the length of INSTALL's parameters.
+    fn lengths(&self) -> Lengths {
+        let one_byte = self.plan.element.facts().quirks.contains(&Quirk::OneByteInstallLengths);
+        if one_byte { Lengths::OneByte } else { Lengths::Ber }
+    }
+
     fn purse(&self) -> Install {
         let facts = self.plan.element.facts();
         Install::Application(InstallApplication {
@@ -161,7 +174,7 @@ impl Issue {
         }
         answers.ok("SELECT of our security domain")?;
         let answer = answers.parsed::<InitializeUpdate>("INITIALIZE UPDATE")?;
-        let put_keys = answer.key_version != DOMAIN_KEY_VERSION;
+        let put_keys = answer.key_version != self.key_version();
         let owner = if put_keys { issuer(&self.plan.element) } else { own(&self.plan.element) };
         let (authenticate, session) = authenticate(opening, &answer, &owner, env)?;
         self.fill(authenticate, session, put_keys, stale, env)
@@ -180,7 +193,7 @@ impl Issue {
         let mut script = vec![authenticate];
         if put_keys {
             let keys = env.keys.wrap_domain_keys(&self.plan.element.se_id, session.keys()).map_err(ours)?;
-            let put = PutKey { replaces: 0, version: DOMAIN_KEY_VERSION, first_key: 1, keys: keys.to_vec() };
+            let put = PutKey { replaces: 0, version: self.key_version(), first_key: 1, keys: keys.to_vec() };
             script.push(session.wrap(&put.to_apdu()));
         } else if stale {
             script.push(session.wrap(&Delete { aid: self.plan.instance, related: false }.to_apdu()));
@@ -189,10 +202,14 @@ impl Issue {
         let blocks =
             StoreData::series(self.plan.personalisation.store_data_in(&keys, self.longest_block()), true)
                 .ok_or_else(|| refused(RefusalCode::Ours, "STORE DATA"))?;
-        script.push(session.wrap(&self.purse().to_apdu()));
+        script.push(session.wrap(&self.purse().to_apdu_with(self.lengths())));
         script.push(session.wrap(&Install::Personalize { target: self.plan.instance }.to_apdu()));
         script.extend(blocks.iter().map(|block| session.wrap(&block.to_apdu())));
-        script.extend(self.activation());
+        if self.plan.element.facts().crs {
+            script.extend(activate::commands(&self.plan.instance, &self.plan.others));
+        } else {
+            script.push(session.wrap(&activate::implicit(self.plan.instance).to_apdu()));
+        }
         self.step = Step::Filling { put_keys: put_keys || stale, blocks: blocks.len() };
         Ok(Next::Run(script))
     }
@@ -215,27 +232,43 @@ impl Issue {
         for _ in 0..blocks {
             answers.ok("STORE DATA")?;
         }
-        if self.plan.element.facts().crs {
-            activate::switched(answers, &self.plan.others)?;
+        if !self.plan.element.facts().crs {
+            answers.ok("INSTALL for registry update")?;
+            return Ok(Next::Done(Report::Issued));
         }
-        Ok(Next::Done(Report::Issued))
+        match activate::switched(answers, &self.plan.others)? {
+            activate::Switched::Done => Ok(Next::Done(Report::Issued)),
+            activate::Switched::Conflict(conflicting, _) => {
+                let mut job = self.activation();
+                let next = job.resolve(conflicting);
+                Ok(self.activating(job, next))
+            }
+        }
     }
 
-    fn activation(&self) -> Vec<Apdu> {
-        if self.plan.element.facts().crs {
-            activate::commands(&self.plan.instance, &self.plan.others)
-        } else {
-            Vec::new()
-        }
+    fn activation(&self) -> activate::Activate {
+        activate::Activate::new(ActivatePlan {
+            element: self.plan.element.clone(),
+            instance: self.plan.instance,
+            others: self.plan.others.clone(),
+        })
     }
 
-    fn activate(&mut self) -> Next {
-        let script = self.activation();
-        if script.is_empty() {
-            return Next::Done(Report::Issued);
+    fn activate(&mut self, env: &mut Env<'_>) -> Next {
+        let mut job = self.activation();
+        let next = job.start(env);
+        self.activating(job, next)
+    }
+
+    /// The card is there, and issued once it is active.
+    fn activating(&mut self, job: activate::Activate, next: Next) -> Next {
+        match next {
+            Next::Done(Report::Activated) => Next::Done(Report::Issued),
+            next => {
+                self.step = Step::Activating(Box::new(job));
+                next
+            }
         }
-        self.step = Step::Activating;
-        Next::Run(script)
     }
 }
 

@@ -113,7 +113,7 @@ impl Job {
             Kind::Load(job) => job.start(env),
             Kind::Read(job) => job.start(env),
             Kind::Delete(job) => job.start(env),
-            Kind::Activate(job) => job.start(),
+            Kind::Activate(job) => job.start(env),
             Kind::Drain(job) => job.start(env),
         }
     }
@@ -126,7 +126,7 @@ impl Job {
             Kind::Load(job) => job.answers(&mut answers, env),
             Kind::Read(job) => job.answers(&mut answers, env),
             Kind::Delete(job) => job.answers(&mut answers, env),
-            Kind::Activate(job) => job.answers(&mut answers),
+            Kind::Activate(job) => job.answers(&mut answers, env),
             Kind::Drain(job) => job.answers(&mut answers, env),
         };
         step.unwrap_or_else(|stop| Next::Done(stop.into()))

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)] // a test may panic
 
 mod hostile;
+mod profiles;
 
 use card::layout::PURSE_AID;
 use keys::{CardRef, Seeded, SoftwareKeys, demo_element_keys, demo_transport_keys};

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sim::{SessionEnd, SimError, carry_out, run_job};
 use smartcard::gp::crs::GetActivation;
 use smartcard::gp::{Aid, GetData, Select};
-use smartcard::{Channel, Command};
+use smartcard::{Channel, Command, Status};
 use tsm::agent::Agent;
 use tsm::seram::SecureElement;
 use tsm::{ActivatePlan, Element, Job, Report};
@@ -217,7 +217,28 @@ fn report(order: &Value, json: bool) -> Outcome {
     Ok(())
 }
 
-/// Switches the other city cards off and this one on, by the element's own registry.
+/// The other cards that the element's own registry lists beside this one.
+fn beside(city: CityCode, instance: &Aid, card: &mut dyn Channel) -> Outcome<Vec<Aid>> {
+    let lost = |error: smartcard::ChannelError| Failure::wrong(error);
+    card.exchange(&Select::by_name(Aid::CONTACTLESS_REGISTRY).to_apdu()).map_err(lost)?;
+    let (mut command, mut rows) = (GetActivation::default(), Vec::new());
+    loop {
+        let listed = card.exchange(&command.to_apdu()).map_err(lost)?;
+        rows.extend(listed.data);
+        if listed.status != Status::MORE_DATA {
+            break;
+        }
+        command = command.continued();
+    }
+    let cards = GetActivation::parse_response(&rows).unwrap_or_default();
+    if !cards.iter().any(|found| found.aid == *instance) {
+        return Err(Failure::wrong(format_args!("no card of city {city} on this phone")));
+    }
+    Ok(cards.iter().map(|found| found.aid).filter(|aid| aid != instance).collect())
+}
+
+/// Switches the other city cards off and this one on, by the element's own registry; where it has none, through our security
+/// domain, whose keys only a demo network's phone can have beside it.
 fn activate(
     command: &Phone,
     registry: &Registry,
@@ -229,15 +250,8 @@ fn activate(
         .phone(&command.phone)
         .ok_or_else(|| Failure::input(format_args!("no phone model `{}`", command.phone)))?;
     let instance = centre::instance_aid(city).ok_or_else(|| Failure::input("no such city"))?;
-    let lost = |error: smartcard::ChannelError| Failure::wrong(error);
-    card.exchange(&Select::by_name(Aid::CONTACTLESS_REGISTRY).to_apdu()).map_err(lost)?;
-    let listed = card.exchange(&GetActivation::default().to_apdu()).map_err(lost)?;
-    let cards = GetActivation::parse_response(&listed.data).unwrap_or_default();
-    if !cards.iter().any(|found| found.aid == instance) {
-        return Err(Failure::wrong(format_args!("no card of city {city} on this phone")));
-    }
-    let others = cards.iter().map(|found| found.aid).filter(|aid| *aid != instance).collect();
-    let element = Element { se_id: String::new(), profile: profile.clone() };
+    let others = if profile.element.crs { beside(city, &instance, card)? } else { Vec::new() };
+    let element = Element { se_id: se_id(card)?, profile: profile.clone() };
     let mut job = Job::activate(ActivatePlan { element, instance, others });
     match run_job(&mut job, card, &SoftwareKeys::demo(), &mut SystemEntropy, SystemClock.now()) {
         Report::Activated if json => print(&json!({ "state": "activated", "city": city })),
