@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask test [--install]   format, lints, all tests, docs, licences; installs missing tools with --install or CI=true
+cargo xtask test phones        every phone model over TCP: three cards, loads, activation, taps, delete; prints what an issue and a load cost
 cargo xtask setup              installs the optional tools that the tests use
 cargo xtask bench              measures a release build: a network day, a start, an idle centre
 cargo xtask examples           runs the examples in Python and TypeScript against a demo network
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     match words.as_slice() {
         ["test"] => steps::test(std::env::var("CI").is_ok_and(|ci| ci == "true")),
         ["test", "--install"] => steps::test(true),
+        ["test", "phones"] => steps::phones(),
         ["setup"] => steps::setup(),
         ["bench"] => bench::bench(),
         ["bench", "money"] => bench::money(false),

@@ -27,6 +27,13 @@ pub(crate) fn test(install: bool) -> ExitCode {
     run.close()
 }
 
+/// Every phone model, and what an issue and a load cost on it.
+pub(crate) fn phones() -> ExitCode {
+    let mut run = Run { failed: Vec::new(), skipped: Vec::new() };
+    run.step("phones", &["test", "-p", "yikatong", "--test", "phones", "--", "--nocapture"], &[]);
+    run.close()
+}
+
 /// Installs the optional tools.
 pub(crate) fn setup() -> ExitCode {
     let mut run = Run { failed: Vec::new(), skipped: Vec::new() };
