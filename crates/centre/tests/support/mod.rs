@@ -57,7 +57,7 @@ pub fn registry() -> Arc<Registry> {
 
 /// The first phone model of the registry.
 pub fn phone_id() -> String {
-    registry().phones().next().unwrap().id.clone()
+    registry().phones().find(|phone| phone.element.crs).unwrap().id.clone()
 }
 
 impl Centre {
