@@ -15,7 +15,7 @@ use tsm::{
 use crate::core::{Core, State};
 use crate::problem::{Code, Problem};
 use crate::refund::DRAW_DOWN_POINT;
-use crate::store::{CardRow, OrderKind, OrderRow, OrderState};
+use crate::store::{CardRow, CardState, OrderKind, OrderRow, OrderState};
 
 /// The number of the centre's own load point (充值点), part of every MAC of a load over the air.
 pub const LOAD_POINT: TerminalId = TerminalId::new([0, 0, 0, 0, 0, 1]);
@@ -70,8 +70,7 @@ pub(crate) fn plan(
             if unsettled(state, order)?.is_some() {
                 return Ok(Err(Refusal { code: RefusalCode::StillInDoubt, at: "DELETE", status: None }));
             }
-            let element = element(core, &card)?;
-            job(Job::delete(DeletePlan { element, card: card.number, instance }))
+            job(Job::delete(delete(core, state, &card)?))
         }
     }
 }
@@ -150,6 +149,20 @@ fn read(state: &State, order: &OrderRow, city: Option<&registry::City>, aid: Aid
     let unsettled = unsettled(state, order)?.map(|u| u.reservation);
     let pin = city.and_then(load_pin);
     Ok(Job::read(ReadPlan { aid, card: order.number, unsettled, pin, terminal: LOAD_POINT }))
+}
+
+/// A card off its phone. Only one that never came so far that a load of it was reserved may be there half made.
+pub(crate) fn delete(core: &Core, state: &State, card: &CardRow) -> Result<DeletePlan, Problem> {
+    let city = core.registry().city(card.city).ok_or_else(|| Code::UnknownCity.about(card.city))?;
+    let planned = card.state == CardState::Planned;
+    Ok(DeletePlan {
+        element: element(core, card)?,
+        card: CardRef { city: card.city, number: card.number },
+        instance: instance_aid(card.city).ok_or_else(|| Code::Internal.about("AID"))?,
+        pin: load_pin(city),
+        terminal: LOAD_POINT,
+        unfinished: planned && !OrderRow::was_reserved(state.store.read(), card.number)?,
+    })
 }
 
 /// The load in doubt that stands before this order on its card: its own, resumed, or another's.

@@ -9,14 +9,14 @@
 
 use ledger::{Entry, EntryId, EntryKind, Leg};
 use model::{CardTime, CityCode, Fen, PurseFen, Tac, TerminalId};
-use tsm::{DeletePlan, Drain, Job, Next};
+use tsm::{Drain, Job, Next};
 
 use crate::core::{Core, State};
 use crate::fence::save;
 use crate::money::{account, doubt, leg, malformed};
 use crate::operator::DENY_GRACE_SECONDS;
 use crate::phone::env;
-use crate::plans::{Planned, element, instance_aid};
+use crate::plans::{Planned, delete};
 use crate::problem::{Code, Problem};
 use crate::store::{CardRow, CardState, OrderKind, OrderRow, OrderState, StepName, StepRow, StepState, deny};
 
@@ -117,9 +117,7 @@ impl Core {
 
     /// Begins to take a returned card off its phone.
     pub(crate) fn take_off(&self, state: &mut State, card: &CardRow) -> Result<(Planned, Next), Problem> {
-        let instance = instance_aid(card.city).ok_or_else(|| Code::Internal.about("AID"))?;
-        let element = element(self, card)?;
-        let mut job = Job::delete(DeletePlan { element, card: card.number, instance });
+        let mut job = Job::delete(delete(self, state, card)?);
         let next = job.start(&mut env(self, state));
         Ok((Planned { job, is_look: false }, next))
     }

@@ -116,9 +116,16 @@ pub struct DeletePlan {
     /// Where from.
     pub element: Element,
     /// The card.
-    pub card: CardNumber,
+    pub card: CardRef,
     /// The instance's name.
     pub instance: Aid,
+    /// The card's PIN, if its profile asks for one before a load: the proof that it is empty is a load's offer.
+    pub pin: Option<Pin>,
+    /// The load point that asks; only its first two bytes stay the same.
+    pub terminal: TerminalId,
+    /// The card was never on a phone for good and never offered a load: it may be there without its data and keys, and
+    /// need then prove nothing.
+    pub unfinished: bool,
 }
 
 /// The card that readers shall see.

@@ -76,8 +76,6 @@ pub struct ChaosReport {
     pub debits: u64,
     /// Loads that are in doubt for ever, with phones that are lost: named, each with its money held.
     pub lost_doubts: u64,
-    /// Value that lying phones destroyed by calling their own passenger's purse empty when it was to be taken off, in fen.
-    pub burnt_fen: i64,
     /// Rides that readers with wrong clocks sent in with another tap's proof: unpaid, each named by its verdict.
     pub unproven_rides: u64,
     /// Faults that struck, by kind.
@@ -128,7 +126,6 @@ impl ChaosReport {
         let (loads, debits) = world.judge.tally();
         self.loads = self.loads.saturating_add(loads);
         self.debits = self.debits.saturating_add(debits);
-        self.burnt_fen = self.burnt_fen.saturating_add(world.judge.burnt());
         self.unproven_rides = self.unproven_rides.saturating_add(world.judge.unproven());
         match ended {
             Ok(()) => self.lost_doubts = self.lost_doubts.saturating_add(world.judge.doubts()),

@@ -231,7 +231,7 @@ impl World {
             till.add_device(&name, PASSWORD, device).map_err(refused)?;
         }
         let lies = self.dice.below(100) < LIARS_PERCENT;
-        self.judge.joins(Opening { name: name.clone(), city: home, fen: OPENING_FEN, lies });
+        self.judge.joins(Opening { name: name.clone(), city: home, fen: OPENING_FEN });
         let purses = held.purses();
         let _ = self.judge.chip_touched(index, &purses, &[]);
         let mut person = Person::new(name, wallet, home, held, memory, agent, se_id);

@@ -1,15 +1,18 @@
 //! Delete: an empty city card off a phone, or what an issue left half made.
 //!
-//! Standard: GlobalPlatform DELETE over SCP02 (globalplatform.md section 1.5).
-//! Invariant: a purse that holds value is never deleted; its value would go with it.
+//! Standard: GlobalPlatform DELETE over SCP02 (globalplatform.md section 1.5); the purse is proven empty by INITIALIZE
+//! FOR LOAD (card.md section 1.2).
+//! Invariant: a purse that holds value is never deleted; its value would go with it. *Empty* needs an offer under MAC1,
+//! made for a terminal number that nobody could know before: what the phone relays besides proves nothing.
 
-use card::command::{GetBalance, SelectApplication};
-use model::PurseFen;
+use card::command::{SelectApplication, VerifyPin};
+use model::{PurseFen, TerminalId};
 use smartcard::gp::{Delete as DeleteCommand, InitializeUpdate, Select};
 use smartcard::scp02::Opening;
 use smartcard::{Command, Status};
 
-use super::{Answers, Env, Next, Stop, issue, refused, selected_purse};
+use super::witness::{fresh, untaken, witnessed};
+use super::{Answers, Env, Next, Stop, issue, refused, refused_with, selected_purse};
 use crate::plan::{DeletePlan, RefusalCode, Report};
 
 #[derive(Debug)]
@@ -21,7 +24,7 @@ pub(super) struct Delete {
 #[derive(Debug)]
 enum Step {
     New,
-    Looking { opening: Opening },
+    Looking { opening: Opening, terminal: TerminalId },
     Deleting,
 }
 
@@ -32,20 +35,22 @@ impl Delete {
 
     pub(super) fn start(&mut self, env: &mut Env<'_>) -> Next {
         let opening = issue::open(env);
-        let look = [
-            SelectApplication { name: self.plan.instance.as_bytes().to_vec() }.to_apdu(),
-            GetBalance.to_apdu(),
+        let terminal = fresh(self.plan.terminal, env.entropy);
+        let select = SelectApplication { name: self.plan.instance.as_bytes().to_vec() }.to_apdu();
+        let pin = self.plan.pin.clone().map(|pin| VerifyPin { pin }.to_apdu());
+        let open = [
+            untaken(terminal),
             Select::by_name(issue::DOMAIN_AID).to_apdu(),
             opening.command().to_apdu(),
         ];
-        self.step = Step::Looking { opening };
-        Next::Run(look.to_vec())
+        self.step = Step::Looking { opening, terminal };
+        Next::Run([select].into_iter().chain(pin).chain(open).collect())
     }
 
     pub(super) fn answers(&mut self, answers: &mut Answers<'_>, env: &mut Env<'_>) -> Result<Next, Stop> {
         match std::mem::replace(&mut self.step, Step::New) {
             Step::New => Err(Stop::Silence),
-            Step::Looking { opening } => self.looked(opening, answers, env),
+            Step::Looking { opening, terminal } => self.looked(opening, terminal, answers, env),
             Step::Deleting => {
                 issue::authenticated(answers)?;
                 answers.ok("DELETE")?;
@@ -57,6 +62,7 @@ impl Delete {
     fn looked(
         &mut self,
         opening: Opening,
+        terminal: TerminalId,
         answers: &mut Answers<'_>,
         env: &mut Env<'_>,
     ) -> Result<Next, Stop> {
@@ -65,11 +71,12 @@ impl Delete {
         {
             return Ok(Next::Done(Report::Deleted)); // a resumed job finds its work done
         }
-        if unfinished(answers) {
-            answers.any()?;
-            answers.any()?;
+        if self.plan.unfinished && unfinished(answers) {
+            for _ in 0..self.plan.pin.iter().len().saturating_add(2) {
+                answers.any()?;
+            }
         } else {
-            self.empty(answers)?;
+            self.empty(terminal, answers, env)?;
         }
         answers.ok("SELECT of our security domain")?;
         let answer = answers.parsed::<InitializeUpdate>("INITIALIZE UPDATE")?;
@@ -80,11 +87,17 @@ impl Delete {
         Ok(Next::Run(vec![authenticate, delete]))
     }
 
-    /// The card that is meant, with nothing on it.
-    fn empty(&self, answers: &mut Answers<'_>) -> Result<(), Stop> {
-        selected_purse(answers, Some(self.plan.card))?;
-        if answers.parsed::<GetBalance>("GET BALANCE")? != PurseFen::ZERO {
-            return Err(refused(RefusalCode::NotEmpty, "GET BALANCE"));
+    /// The card that is meant, with nothing on it, by its own proof.
+    fn empty(&self, terminal: TerminalId, answers: &mut Answers<'_>, env: &Env<'_>) -> Result<(), Stop> {
+        selected_purse(answers, Some(self.plan.card.number))?;
+        if self.plan.pin.is_some() {
+            let status = answers.any()?.status;
+            if !status.is_ok() {
+                return Err(refused_with(RefusalCode::Pin, "VERIFY PIN", status));
+            }
+        }
+        if witnessed(&self.plan.card, terminal, answers, env)?.balance != PurseFen::ZERO {
+            return Err(refused(RefusalCode::NotEmpty, "INITIALIZE FOR LOAD"));
         }
         Ok(())
     }

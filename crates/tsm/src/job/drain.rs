@@ -7,14 +7,14 @@
 //! have left none, and by making the offer the card has forgotten it. A load in doubt is settled first.
 
 use card::command::{
-    DebitForPurchase, GetBalance, GetMessage, GetTransactionProve, InitializeForLoad, InitializeForPurchase,
-    PurchaseKind, SelectApplication, VerifyPin,
+    DebitForPurchase, GetBalance, GetMessage, GetTransactionProve, InitializeForPurchase, PurchaseKind,
+    SelectApplication, VerifyPin,
 };
-use keys::{LoadOffer, LoadRequest, PurchaseOfferFacts, PurchaseRequest};
+use keys::{LoadOffer, PurchaseOfferFacts, PurchaseRequest};
 use model::{PurseFen, Tac, TerminalId, TxnType};
 use smartcard::{Apdu, Command};
 
-use super::witness::{KEY_INDEX, Question, Verdict, fresh};
+use super::witness::{KEY_INDEX, Question, Verdict, fresh, untaken, witnessed};
 use super::{Answers, Env, Next, Stop, refused, refused_with, selected_purse};
 use crate::plan::{Drain, DrainPlan, RefusalCode, Report};
 
@@ -125,31 +125,12 @@ impl Draining {
         Ok(info)
     }
 
-    /// A load's offer proves balance and online counter; it is never taken.
-    fn witness(&self, terminal: TerminalId) -> Apdu {
-        InitializeForLoad { key_index: KEY_INDEX, amount: PurseFen::ZERO, terminal }.to_apdu()
-    }
-
-    /// The offer, if it is the card's own and fresh.
-    fn witnessed(
-        &self,
-        terminal: TerminalId,
-        answers: &mut Answers<'_>,
-        env: &Env<'_>,
-    ) -> Result<LoadOffer, Stop> {
-        let at = "INITIALIZE FOR LOAD";
-        let offer = answers.parsed::<InitializeForLoad>(at)?;
-        let request = LoadRequest { amount: PurseFen::ZERO, terminal, at: env.now };
-        let genuine = env.keys.authorize_load(&self.plan.card, &offer, &request);
-        genuine.map(|_| offer).map_err(|_| refused(RefusalCode::NotGenuine, at))
-    }
-
     fn ask(&mut self, drain: Drain, env: &mut Env<'_>) -> Next {
         let terminal = fresh(self.plan.terminal, env.entropy);
         self.step = Step::AskingDrain { drain, terminal };
         let counter = drain.counter().wrapping_add(1);
         let prove = GetTransactionProve { kind: TxnType::Purchase, counter }.to_apdu();
-        Next::Run(self.select(true).chain([prove, self.witness(terminal)]).collect())
+        Next::Run(self.select(true).chain([prove, untaken(terminal)]).collect())
     }
 
     fn asked(
@@ -166,7 +147,7 @@ impl Draining {
         if let Some(tac) = proof.map(|proof| proof.tac).filter(|tac| proven(&drain, *tac, env)) {
             return Ok(Next::Done(Report::Drained { proof: Some((drain, tac)) }));
         }
-        let offer = self.witnessed(terminal, answers, env)?;
+        let offer = witnessed(&self.plan.card, terminal, answers, env)?;
         if offer.counter == drain.online() && offer.balance > PurseFen::ZERO {
             self.step = Step::Settling;
             return Ok(Next::NotDrained(drain));
@@ -178,7 +159,7 @@ impl Draining {
         let terminal = fresh(self.plan.terminal, env.entropy);
         self.step = Step::Looking { terminal };
         let auth_id = self.plan.auth_id.then(|| GetMessage.to_apdu());
-        Next::Run(self.select(true).chain([self.witness(terminal)]).chain(auth_id).collect())
+        Next::Run(self.select(true).chain([untaken(terminal)]).chain(auth_id).collect())
     }
 
     fn looked(
@@ -188,7 +169,7 @@ impl Draining {
         env: &mut Env<'_>,
     ) -> Result<Next, Stop> {
         self.selected(true, answers)?;
-        let LoadOffer { balance: amount, counter: online, .. } = self.witnessed(terminal, answers, env)?;
+        let LoadOffer { balance: amount, counter: online, .. } = witnessed(&self.plan.card, terminal, answers, env)?;
         if amount == PurseFen::ZERO {
             return Ok(Next::Done(Report::Drained { proof: None }));
         }

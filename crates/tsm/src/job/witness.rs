@@ -8,8 +8,8 @@
 
 use card::command::{GetTransactionProve, InitializeForLoad, TransactionProof};
 use card::layout::PublicInfo;
-use keys::{LoadOffer, LoadRequest};
-use model::{Entropy, Tac, TerminalId, TxnType};
+use keys::{CardRef, LoadOffer, LoadRequest};
+use model::{Entropy, PurseFen, Tac, TerminalId, TxnType};
 use smartcard::{Apdu, Command};
 
 use super::{Answers, Env, Stop, refused};
@@ -91,6 +91,28 @@ impl Question {
         }
         Err(doubt)
     }
+}
+
+/// Asks for an offer of a load that is never taken: MAC1 over it proves balance and online counter.
+pub(super) fn untaken(terminal: TerminalId) -> Apdu {
+    InitializeForLoad { key_index: KEY_INDEX, amount: PurseFen::ZERO, terminal }.to_apdu()
+}
+
+/// The answer to [`untaken`], if it is the card's own and made for this very terminal number.
+///
+/// # Errors
+/// It is not: whatever it says proves nothing.
+pub(super) fn witnessed(
+    card: &CardRef,
+    terminal: TerminalId,
+    answers: &mut Answers<'_>,
+    env: &Env<'_>,
+) -> Result<LoadOffer, Stop> {
+    let at = "INITIALIZE FOR LOAD";
+    let offer = answers.parsed::<InitializeForLoad>(at)?;
+    let request = LoadRequest { amount: PurseFen::ZERO, terminal, at: env.now };
+    let genuine = env.keys.authorize_load(card, &offer, &request);
+    genuine.map(|_| offer).map_err(|_| refused(RefusalCode::NotGenuine, at))
 }
 
 /// Whether the TAC is that of this load.

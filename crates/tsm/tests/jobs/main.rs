@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)] // a test may panic
 
+mod delete;
+mod drain;
 mod hostile;
 mod profiles;
 
@@ -13,7 +15,7 @@ use secure_element::{MemoryStore, PlasticCard, SoftwareElement, personalise};
 use smartcard::gp::Aid;
 use smartcard::{Apdu, Channel, ChannelError, Response};
 use tsm::{
-    ActivatePlan, DeletePlan, Element, Env, IssuePlan, Job, LoadPlan, Next, ReadPlan, RefusalCode, Report,
+    ActivatePlan, Drain, Element, Env, IssuePlan, Job, LoadPlan, Next, ReadPlan, RefusalCode, Report,
     Reservation, Unsettled, load_pin, new_card,
 };
 
@@ -93,13 +95,25 @@ fn read(city: u16, unsettled: Option<Reservation>) -> Job {
 struct Written {
     reserved: Vec<Reservation>,
     settled: Vec<(Reservation, Option<Tac>)>,
+    drains: Vec<Drain>,
+    not_drained: Vec<Drain>,
     sent: usize,
 }
 
 /// Runs a job; `cut` is the number of the command at which the link goes, and whether the card still saw it.
 fn run(job: &mut Job, card: &mut dyn Channel, cut: Option<(usize, bool)>) -> (Report, Written) {
+    run_with(job, card, cut, 9)
+}
+
+/// The same, with a centre's dice of its own.
+fn run_with(
+    job: &mut Job,
+    card: &mut dyn Channel,
+    cut: Option<(usize, bool)>,
+    seed: u64,
+) -> (Report, Written) {
     let keys = SoftwareKeys::demo();
-    let mut random = Seeded::new(9);
+    let mut random = Seeded::new(seed);
     let mut env = Env { keys: &keys, entropy: &mut random, now: now() };
     let mut written = Written::default();
     let mut lost = false;
@@ -136,7 +150,14 @@ fn run(job: &mut Job, card: &mut dyn Channel, cut: Option<(usize, bool)>) -> (Re
                 written.settled.push((reservation, credited));
                 job.confirmed(&mut env)
             }
-            Next::ReserveDrain(_) | Next::NotDrained(_) => job.confirmed(&mut env),
+            Next::ReserveDrain(drain) => {
+                written.drains.push(drain);
+                job.confirmed(&mut env)
+            }
+            Next::NotDrained(drain) => {
+                written.not_drained.push(drain);
+                job.confirmed(&mut env)
+            }
             Next::Done(report) => return (report, written),
         };
     }
@@ -329,25 +350,6 @@ fn two_cities_live_on_one_phone_and_readers_see_the_one_that_is_active() {
     let plan = ActivatePlan { element: on, instance: instance(2000), others: vec![instance(3150)] };
     assert_eq!(run(&mut Job::activate(plan), &mut chip, None).0, Report::Activated);
     assert_eq!(seen(&mut chip), 2000);
-}
-
-#[test]
-fn a_card_with_value_is_not_deleted_and_an_empty_one_is() {
-    let (mut chip, on) = issued(2000);
-    let delete = || DeletePlan { element: on.clone(), card: card_ref(2000).number, instance: instance(2000) };
-    run(&mut load(2000, 5000, None), &mut chip, None);
-    let (report, _) = run(&mut Job::delete(delete()), &mut chip, None);
-    assert!(matches!(report, Report::Refused(refusal) if refusal.code == RefusalCode::NotEmpty));
-    assert_eq!(balance(&mut chip, 2000), 5000);
-
-    let (mut chip, on) = issued(2000);
-    let delete = DeletePlan { element: on, card: card_ref(2000).number, instance: instance(2000) };
-    assert_eq!(run(&mut Job::delete(delete.clone()), &mut chip, None).0, Report::Deleted);
-    assert_eq!(
-        run(&mut Job::delete(delete), &mut chip, None).0,
-        Report::Deleted,
-        "a repeated delete is done"
-    );
 }
 
 #[test]

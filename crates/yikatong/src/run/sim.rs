@@ -68,7 +68,6 @@ fn show(report: &ChaosReport) {
     }
     outln!("{} worlds, {} loads on cards, {} rides debited", report.worlds, report.loads, report.debits);
     outln!("{} loads in doubt with phones that are lost for ever, each named", report.lost_doubts);
-    outln!("{} fen destroyed by phones that called their own passenger's purse empty", report.burnt_fen);
     outln!(
         "{} rides without proof after a reader's wrong clock, each named by its verdict",
         report.unproven_rides

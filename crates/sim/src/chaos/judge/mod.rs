@@ -84,9 +84,6 @@ struct Passenger {
     received: i64,
     /// Given by this passenger's chips to readers.
     spent: i64,
-    /// Lost with purses that this passenger's own lying phone called empty, and that were taken off for it.
-    burnt: i64,
-    lies: bool,
     /// Orders that may still change.
     open: BTreeSet<String>,
     /// Orders that the wallet calls done, in sum.
@@ -139,11 +136,6 @@ impl Judge {
     pub(super) fn tally(&self) -> (u64, u64) {
         let loads = self.orders.values().filter(|order| order.credits > 0).count();
         (count(loads), count(self.debits.len()))
-    }
-
-    /// What lying phones have destroyed of their own passengers' value, in fen.
-    pub(super) fn burnt(&self) -> i64 {
-        self.passengers.iter().map(|passenger| passenger.burnt).fold(0, plus)
     }
 
     /// Debits that their readers could not prove, named by the centre's verdicts.

@@ -10,21 +10,13 @@ pub(in crate::chaos) struct Opening {
     pub(in crate::chaos) name: String,
     pub(in crate::chaos) city: model::CityCode,
     pub(in crate::chaos) fen: i64,
-    /// The phone lies.
-    pub(in crate::chaos) lies: bool,
 }
 
 impl Judge {
     /// One more passenger.
     pub(in crate::chaos) fn joins(&mut self, opening: Opening) {
-        let Opening { name, city, fen, lies } = opening;
-        self.passengers.push(Passenger {
-            opening: fen,
-            name,
-            city: Some(city),
-            lies,
-            ..Passenger::default()
-        });
+        let Opening { name, city, fen } = opening;
+        self.passengers.push(Passenger { opening: fen, name, city: Some(city), ..Passenger::default() });
     }
 
     /// Holds a passenger's wallet against their cards.
@@ -48,8 +40,8 @@ impl Judge {
         if held < named {
             return Err(broken(who, format!("what is in doubt is held: {held} held, {named} named")));
         }
-        let Passenger { opening, credited, received, spent, burnt, .. } = passenger;
-        if plus(paid, named) != *credited || *received != plus(plus(purses, *spent), *burnt) {
+        let Passenger { opening, credited, received, spent, .. } = passenger;
+        if plus(paid, named) != *credited || *received != plus(purses, *spent) {
             return Err(broken(
                 who,
                 format!(

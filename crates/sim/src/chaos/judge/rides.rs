@@ -184,7 +184,7 @@ impl Judge {
         for (index, passenger) in self.passengers.iter().enumerate() {
             let Some(city) = passenger.city else { continue };
             let sum = floats.entry(city).or_default();
-            *sum = plus(*sum, plus(self.purses_of(index), passenger.burnt));
+            *sum = plus(*sum, self.purses_of(index));
         }
         for order in self.orders.values().filter(|order| order.credits > 0 && order.money != Money::Posted) {
             let holder = order.holder.and_then(|holder| self.passengers.get(holder));
