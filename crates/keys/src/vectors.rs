@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use model::{CardNumber, CardTime, CityCode, Date, PurseFen, TerminalId};
+use model::{CardNumber, CardTime, CityCode, Date, PurseFen, Tac, TerminalId};
 
 use crate::block::{Key8, Key16};
 use crate::channel::{ChannelKeys, StaticKeys};
@@ -13,8 +13,8 @@ use crate::demo::{demo_card_keys, demo_constants, demo_element_keys, demo_transp
 use crate::mac::Mac4;
 use crate::purse::{LoadSession, Purchase, PurchaseSession, load_tac, purchase_tac};
 use crate::roots::Roots;
-use crate::service::CardRef;
-use crate::{KeyScheme, KeyUsage, line_decrypt, line_encrypt, line_mac};
+use crate::service::{CardRef, PurchaseOfferFacts, PurchaseRequest};
+use crate::{KeyScheme, KeyService, KeyUsage, SoftwareKeys, line_decrypt, line_encrypt, line_mac};
 
 struct Vector(toml::Table);
 
@@ -157,6 +157,52 @@ fn purchases_have_the_macs_that_chips_and_examples_show() {
         }
         if vector.has("tac") {
             vector.holds("tac", purchase_tac(&vector.key("tac_key"), &purchase, seq));
+        }
+    }
+}
+
+#[test]
+fn the_key_service_authorizes_and_verifies_a_purchase_of_the_centres_own() {
+    let keys = SoftwareKeys::demo();
+    for vector in vectors("draw-down") {
+        let card = CardRef {
+            city: vector.text("city").parse().unwrap(),
+            number: vector.text("card").parse().unwrap(),
+        };
+        let (counter, random) = (vector.counter(), vector.array("random"));
+        let auth_id = vector.has("auth_id").then(|| vector.array("auth_id"));
+        let offer = PurchaseOfferFacts { counter, key_version: 1, algorithm: 0, random, auth_id };
+        let purchase = PurchaseRequest {
+            amount: vector.amount("amount"),
+            terminal: TerminalId::new(vector.array("terminal")),
+            terminal_seq: u32::from_be_bytes(vector.array("terminal_seq")),
+            at: vector.at(),
+        };
+        let mac1 = |offer: &PurchaseOfferFacts, purchase: &PurchaseRequest| {
+            keys.authorize_purchase(&card, offer, purchase).unwrap()
+        };
+        assert_eq!(mac1(&offer, &purchase), vector.array("mac1"), "{}", vector.why());
+        let given: [u8; 4] = vector.array("tac");
+        let proven = |card: &CardRef, purchase: &PurchaseRequest, tac| {
+            keys.verify_purchase(card, purchase, Tac(tac)).is_ok()
+        };
+        assert!(proven(&card, &purchase, given), "{}", vector.why());
+        assert!(flipped(given).all(|tac| !proven(&card, &purchase, tac)), "{}", vector.why());
+        for number in flipped(card.number.bytes()) {
+            // A DES key's parity bits say nothing, but a card number's bits are enciphered, not keys.
+            assert!(!proven(&CardRef { number: CardNumber::new(number), ..card }, &purchase, given));
+        }
+        for random in flipped(random) {
+            assert_ne!(mac1(&PurchaseOfferFacts { random, ..offer }, &purchase), vector.array("mac1"));
+        }
+        for terminal in flipped(purchase.terminal.bytes()) {
+            let other = PurchaseRequest { terminal: TerminalId::new(terminal), ..purchase };
+            assert_ne!(mac1(&offer, &other), vector.array("mac1"), "{}", vector.why());
+            assert!(!proven(&card, &other, given), "{}", vector.why());
+        }
+        for seq in flipped(purchase.terminal_seq.to_be_bytes()) {
+            let other = PurchaseRequest { terminal_seq: u32::from_be_bytes(seq), ..purchase };
+            assert!(!proven(&card, &other, given), "{}", vector.why());
         }
     }
 }

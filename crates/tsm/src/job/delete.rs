@@ -38,11 +38,8 @@ impl Delete {
         let terminal = fresh(self.plan.terminal, env.entropy);
         let select = SelectApplication { name: self.plan.instance.as_bytes().to_vec() }.to_apdu();
         let pin = self.plan.pin.clone().map(|pin| VerifyPin { pin }.to_apdu());
-        let open = [
-            untaken(terminal),
-            Select::by_name(issue::DOMAIN_AID).to_apdu(),
-            opening.command().to_apdu(),
-        ];
+        let open =
+            [untaken(terminal), Select::by_name(issue::DOMAIN_AID).to_apdu(), opening.command().to_apdu()];
         self.step = Step::Looking { opening, terminal };
         Next::Run([select].into_iter().chain(pin).chain(open).collect())
     }

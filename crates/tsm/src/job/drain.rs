@@ -169,7 +169,8 @@ impl Draining {
         env: &mut Env<'_>,
     ) -> Result<Next, Stop> {
         self.selected(true, answers)?;
-        let LoadOffer { balance: amount, counter: online, .. } = witnessed(&self.plan.card, terminal, answers, env)?;
+        let LoadOffer { balance: amount, counter: online, .. } =
+            witnessed(&self.plan.card, terminal, answers, env)?;
         if amount == PurseFen::ZERO {
             return Ok(Next::Done(Report::Drained { proof: None }));
         }

@@ -62,7 +62,12 @@ fn offer(chip: &mut secure_element::SoftwareElement, on: &Element, seed: u64) ->
             found = answer.unwrap().to_vec();
         }
     };
-    run_with(&mut delete(on, 2000, false), &mut smartcard::Transcript::new(chip, watch), Some((3, true)), seed);
+    run_with(
+        &mut delete(on, 2000, false),
+        &mut smartcard::Transcript::new(chip, watch),
+        Some((3, true)),
+        seed,
+    );
     found
 }
 
@@ -76,7 +81,8 @@ fn a_phone_that_calls_a_purse_empty_is_refused_and_the_value_stays() {
     let mut zeroed = whole.clone();
     zeroed[..4].fill(0);
     let offer = vec![0x80, 0x50, 0x00];
-    let select = [&[0x00, 0xA4, 0x04, 0x00][..], &[u8::try_from(PURSE_AID.len()).unwrap() + 3], &PURSE_AID].concat();
+    let select =
+        [&[0x00, 0xA4, 0x04, 0x00][..], &[u8::try_from(PURSE_AID.len()).unwrap() + 3], &PURSE_AID].concat();
     let blank = vec![0x6F, 0x02, 0x84, 0x00, 0x90, 0x00];
     for (lies, expected) in [
         (vec![(offer.clone(), empty)], RefusalCode::NotGenuine), // an answer of the time when it was
@@ -84,7 +90,7 @@ fn a_phone_that_calls_a_purse_empty_is_refused_and_the_value_stays() {
         (vec![(offer.clone(), whole)], RefusalCode::NotGenuine), // yesterday's
         (vec![(offer, vec![0x6A, 0x81])], RefusalCode::CardRefused),
         (vec![(vec![0x80, 0x5C], vec![0, 0, 0, 0, 0x90, 0])], RefusalCode::NotEmpty), // nobody asks
-        (vec![(select, blank)], RefusalCode::NotOurCard),       // called never personalised
+        (vec![(select, blank)], RefusalCode::NotOurCard), // called never personalised
     ] {
         let mut phone = Liar { card: &mut chip, lies };
         let (report, _) = run_with(&mut delete(&on, 2000, false), &mut phone, None, 3);

@@ -112,7 +112,9 @@ fn a_phone_that_lies_about_the_balance_moves_nothing() {
 
 #[test]
 fn a_debit_that_a_phone_keeps_back_is_worth_nothing_once_the_card_has_disproven_it() {
-    for lie in [vec![0x69, 0x85], vec![0x94, 0x01], vec![0x90, 0x00], [[0; 8].to_vec(), vec![0x90, 0]].concat()] {
+    for lie in
+        [vec![0x69, 0x85], vec![0x94, 0x01], vec![0x90, 0x00], [[0; 8].to_vec(), vec![0x90, 0]].concat()]
+    {
         let mut chip = loaded(5000);
         let mut phone = Phone::new(&mut chip, vec![(DEBIT, lie)]);
         let (report, written) = run_with(&mut drain(2000, 1, None), &mut phone, None, 1);
