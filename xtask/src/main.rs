@@ -5,6 +5,7 @@
 mod bench;
 mod examples;
 mod kill;
+mod pcsc;
 mod steps;
 mod tidy;
 

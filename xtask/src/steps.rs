@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use crate::examples::{self, Ended};
-use crate::tidy;
+use crate::{pcsc, tidy};
 
 struct Run {
     failed: Vec<String>,
@@ -15,13 +15,22 @@ struct Run {
 /// Runs every check; goes on after a failure, so that one run tells all.
 pub(crate) fn test(install: bool) -> ExitCode {
     let mut run = Run { failed: Vec::new(), skipped: Vec::new() };
+    if install {
+        pcsc::install();
+    }
+    // What cannot be built here is left out by name.
+    let without: &[&str] = if pcsc::has_library() { &[] } else { &["--exclude", "pcsc-reader"] };
+    let on_all = |arguments: &[&'static str], more: &[&'static str]| [arguments, without, more].concat();
     run.step("format", &["fmt", "--all", "--check"], &[]);
-    run.step("lints", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[]);
-    run.step("tests", &["test", "--workspace", "--no-fail-fast"], &[]);
+    let lints = on_all(&["clippy", "--workspace", "--all-targets", "--quiet"], &["--", "-D", "warnings"]);
+    run.step("lints", &lints, &[]);
+    run.step("tests", &on_all(&["test", "--workspace", "--no-fail-fast"], &[]), &[]);
     let simulator =
         ["test", "-p", "sim", "--features", "planted-bugs", "--test", "planted", "--", "--nocapture"];
     run.step("simulator", &simulator, &[]);
-    run.step("docs", &["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")]);
+    let docs = on_all(&["doc", "--workspace", "--no-deps", "--quiet"], &[]);
+    run.step("docs", &docs, &[("RUSTDOCFLAGS", "-D warnings")]);
+    run.readers();
     run.examples();
     run.licences(install);
     run.close()
@@ -40,6 +49,7 @@ pub(crate) fn setup() -> ExitCode {
     if !has_deny() {
         run.step("install cargo-deny", &["install", "cargo-deny", "--locked", "--quiet"], &[]);
     }
+    pcsc::install();
     run.close()
 }
 
@@ -78,6 +88,17 @@ impl Run {
         if !done {
             self.failed.push(name.to_owned());
         }
+    }
+
+    /// A card in a real reader's stack.
+    fn readers(&mut self) {
+        if !pcsc::has_stack() {
+            let why = "needs libpcsclite, pcscd, vsmartcard-vpcd, opensc, pcsc-tools (cargo xtask setup)";
+            println!("\n== pc/sc: SKIPPED: {why}");
+            self.skipped.push(format!("pc/sc: {why}"));
+            return;
+        }
+        self.step("pc/sc", &["test", "-p", "yikatong", "--features", "pcsc", "--test", "pcsc"], &[]);
     }
 
     fn examples(&mut self) {

@@ -243,7 +243,7 @@ pub(crate) struct Phone {
     /// The phone model, a file name of registry/phones.
     #[arg(long, default_value = "oppo-find7")]
     pub(crate) phone: String,
-    /// The card: tcp:HOST:PORT or file:STATE.
+    /// The card: tcp:HOST:PORT, pcsc:READER or file:STATE.
     #[arg(long, value_name = "CARD")]
     pub(crate) card: CardAddress,
     /// Write every APDU as a JSON line.

@@ -1,4 +1,4 @@
-//! How a command reaches a card: a socket that speaks the virtual reader's framing, or a state file.
+//! How a command reaches a card: a socket that speaks the virtual reader's framing, a PC/SC reader, or a state file.
 
 use std::fmt;
 use std::net::TcpStream;
@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) enum CardAddress {
     /// A card behind a socket.
     Tcp(String),
+    /// A card in this PC/SC reader.
+    Pcsc(String),
     /// A card whose memory is this file.
     File(PathBuf),
 }
@@ -36,9 +38,24 @@ impl CardAddress {
                 client.reset().map_err(|error| Failure::input(format_args!("tcp:{address}: {error}")))?;
                 Ok(Box::new(client))
             }
+            CardAddress::Pcsc(reader) => in_reader(reader),
             CardAddress::File(path) => crate::chip::open(path),
         }
     }
+}
+
+#[cfg(feature = "pcsc")]
+fn in_reader(reader: &str) -> Outcome<Box<dyn Channel>> {
+    let card = pcsc_reader::ReaderCard::open(reader);
+    Ok(Box::new(card.map_err(|error| Failure::input(format_args!("pcsc:{reader}: {error}")))?))
+}
+
+#[cfg(not(feature = "pcsc"))]
+fn in_reader(reader: &str) -> Outcome<Box<dyn Channel>> {
+    Err(Failure::input(format_args!(
+        "pcsc:{reader}: this build has no PC/SC; with the system's libpcsclite it is built by \
+         `cargo build --release --features pcsc`"
+    )))
 }
 
 impl FromStr for CardAddress {
@@ -47,8 +64,8 @@ impl FromStr for CardAddress {
         match text.split_once(':') {
             Some(("tcp", address)) if address.contains(':') => Ok(CardAddress::Tcp(address.to_owned())),
             Some(("file", path)) if !path.is_empty() => Ok(CardAddress::File(path.into())),
-            Some(("pcsc", _)) => Err("this build has no PC/SC; expected tcp:HOST:PORT or file:STATE".into()),
-            _ => Err(format!("`{text}` is not a card; expected tcp:HOST:PORT or file:STATE")),
+            Some(("pcsc", reader)) if !reader.is_empty() => Ok(CardAddress::Pcsc(reader.to_owned())),
+            _ => Err(format!("`{text}` is not a card; expected tcp:HOST:PORT, pcsc:READER or file:STATE")),
         }
     }
 }
@@ -57,6 +74,7 @@ impl fmt::Display for CardAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CardAddress::Tcp(address) => write!(f, "tcp:{address}"),
+            CardAddress::Pcsc(reader) => write!(f, "pcsc:{reader}"),
             CardAddress::File(path) => write!(f, "file:{}", path.display()),
         }
     }

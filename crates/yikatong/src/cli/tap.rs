@@ -10,7 +10,7 @@ use crate::reach::CardAddress;
 #[derive(Args, Debug)]
 #[command(group(clap::ArgGroup::new("kind").args(["entry", "exit"]).multiple(false)))]
 pub(crate) struct Tap {
-    /// The card: tcp:HOST:PORT or file:STATE.
+    /// The card: tcp:HOST:PORT, pcsc:READER or file:STATE.
     #[arg(long, value_name = "CARD")]
     pub(crate) card: CardAddress,
     /// The reader's number, 12 hex digits; it says whose reader it is.

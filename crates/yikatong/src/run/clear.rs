@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use clearing::judge::{Bench, NothingEarlier, ByCity, Window};
+use clearing::judge::{Bench, ByCity, NothingEarlier, Window};
 use clearing::{Folder, clear_folder};
 use model::registry::Registry;
 
