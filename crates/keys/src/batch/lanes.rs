@@ -1,5 +1,7 @@
 //! What a register of lanes can do, for each kind of register: one module a kind, all with the same names.
 //!
+//! Standard: FIPS 46-3 is written over these; the instructions are those of SSE2, AVX2 and AVX-512F.
+//!
 //! A lane is one bit of a register; a register of `WORDS` words carries `64 * WORDS` records at once. On x86 every
 //! function bears the target feature that its module is for, so that it is inlined into code that bears it too.
 

@@ -1,4 +1,6 @@
 //! A page of taps in columns, and what was found on it.
+//!
+//! Standard: what a TAC covers, card.md section 2.2.
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 

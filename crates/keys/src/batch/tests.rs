@@ -1,4 +1,6 @@
 //! The batch against the plain check, at every width.
+//!
+//! Standard: FIPS 46-3, the tables S1 to S8; card.md section 2.2.
 
 use model::{CardNumber, CardTime, Entropy, PurseFen, Tac, TerminalId};
 
