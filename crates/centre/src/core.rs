@@ -12,12 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keys::{KeyService, Roots};
-use ledger::{Ledger, LedgerError, PostgresLedger, Refusal, Rules, SqliteLedger};
+use ledger::{Ledger, LedgerError, PostgresLedger, Refusal, SqliteLedger};
 use model::registry::{Certificate, NoKey, PublicKey, Registry};
 use model::{CardTime, CityCode, Clock, Date, Entropy, WalletId};
 
 use crate::hooks::HookPolicy;
 use crate::http::{Pacer, WINDOW_SECONDS, demo_signing_key};
+use crate::limits;
 use crate::phone::Sessions;
 use crate::problem::{Code, Problem};
 use crate::store::{Store, StoreError, last_closed, use_nonce};
@@ -78,6 +79,9 @@ pub enum OpenError {
     /// The ledger cannot be opened.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// A party's id is no part of an account's name.
+    #[error(transparent)]
+    Account(#[from] ledger::Malformed),
     /// The words compiled in are not whole.
     #[error("i18n/texts.toml: {0}")]
     Texts(#[from] toml::de::Error),
@@ -128,8 +132,7 @@ impl Core {
             return Err(OpenError::DemoKeys);
         }
         let texts = Texts::embedded()?;
-        // A city's float may be spent below what came in through us: its cards are also loaded at its own counters.
-        let rules = Rules::none().never_below_zero("doubt");
+        let rules = limits::rules(&registry)?;
         let (store, ledger): (_, Box<dyn Ledger>) = match &storage {
             Storage::Memory => (Store::in_memory(), Box::new(SqliteLedger::in_memory()?.with_rules(rules))),
             Storage::Folder(folder) => {
@@ -302,6 +305,9 @@ impl State {
 /// The ledger's own words go to the log; a refusal here means that our two stores disagree.
 impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
+        if let LedgerError::Refused(Refusal::OverCap { cap, .. }) = error {
+            return Code::NetDebitCap.about(cap.get());
+        }
         tracing::error!(%error, "the ledger did not take an entry");
         match error {
             LedgerError::Refused(Refusal::DayClosed { day, .. }) => Code::DayClosed.about(day),

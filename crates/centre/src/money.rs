@@ -4,6 +4,9 @@
 //! Accounts of the value side: `paid-in:WALLET` is the debit side, all others credit: `doubt:CITY`, `float:CITY`,
 //! `payable:operator:ID`, `fees:ROLE:ID`, `refunds:WALLET`. A refund takes `float:CITY` to `refunds:WALLET`: see `refund`. Positions between parties: `due:ROLE:ID`, zero-sum.
 //!
+//! What the wallet will owe is held with the money, so that its net debit cap (净借记限额) is judged inside the ledger,
+//! before anything leaves: `due:wallet:ID` counts what is held and what no closed day has settled.
+//!
 //! Invariant: an order has one entry, pended once, and ended once by a post or a void; every call may be repeated.
 
 use ledger::{AccountName, Entry, EntryId, EntryKind, Ledger, Leg, Malformed};
@@ -33,24 +36,28 @@ impl<'a> OrderMoney<'a> {
         Some(OrderMoney { registry, order, city, amount, day, now })
     }
 
-    /// Names the money as in doubt, before the card may get it.
+    /// Names the money as in doubt, before the card may get it, and holds what the wallet will owe the issuer for it.
+    ///
+    /// # Errors
+    /// [`Code::NetDebitCap`]: the wallet owes too much already, and nothing is held.
     pub(crate) fn pend(&self, ledger: &mut dyn Ledger) -> Result<(), Problem> {
-        let held = vec![leg(paid_in(&self.order.wallet)?, doubt(self.city)?, self.amount)?];
+        let mut held = vec![leg(paid_in(&self.order.wallet)?, doubt(self.city)?, self.amount)?];
+        held.extend(self.owed()?);
         ledger.pend(self.entry(held)?)?;
         Ok(())
     }
 
     /// The card has proven it: out of doubt, and the wallet owes the issuer.
     pub(crate) fn post(&self, ledger: &mut dyn Ledger) -> Result<(), Problem> {
-        let (to, fee) = match self.order.kind {
-            OrderKind::Load => (account("float", self.city)?, self.wallet_fee()?),
-            _ => (account("fees", format!("issuer:{}", self.city))?, Fen::ZERO),
+        let to = match self.order.kind {
+            OrderKind::Load => account("float", self.city)?,
+            _ => account("fees", format!("issuer:{}", self.city))?,
         };
         let mut legs = vec![leg(doubt(self.city)?, to, self.amount)?];
-        let owed = self.amount.minus(fee).map_err(overflow)?;
-        if owed > Fen::ZERO {
-            let wallet = account("due", format!("wallet:{}", self.order.wallet))?;
-            legs.push(leg(wallet, account("due", format!("issuer:{}", self.city))?, owed)?);
+        // What an earlier release has pended does not hold the debt yet.
+        let held = ledger.find(&self.id()?)?.and_then(|story| story.opened.fact.entry().cloned());
+        if !held.is_some_and(|entry| entry.legs.iter().any(|leg| leg.debit().kind() == "due")) {
+            legs.extend(self.owed()?);
         }
         let entry = self.entry(legs)?;
         #[cfg(feature = "planted-bugs")]
@@ -72,6 +79,17 @@ impl<'a> OrderMoney<'a> {
         let legs = vec![leg(paid_in(&self.order.wallet)?, refund, self.amount)?];
         ledger.void(self.entry(legs)?)?;
         Ok(())
+    }
+
+    /// What the wallet will owe the issuer: the amount less its fee.
+    pub(crate) fn owed(&self) -> Result<Option<Leg>, Problem> {
+        let fee = if self.order.kind == OrderKind::Load { self.wallet_fee()? } else { Fen::ZERO };
+        let owed = self.amount.minus(fee).map_err(overflow)?;
+        if owed <= Fen::ZERO {
+            return Ok(None);
+        }
+        let issuer = account("due", format!("issuer:{}", self.city))?;
+        leg(debt(&self.order.wallet)?, issuer, owed).map(Some)
     }
 
     /// What the wallet keeps of a load, by its agreement on the day the order was placed.
@@ -105,6 +123,11 @@ pub(crate) fn account(kind: &str, rest: impl std::fmt::Display) -> Result<Accoun
 /// A leg of the centre's books.
 pub(crate) fn leg(debit: AccountName, credit: AccountName, amount: Fen) -> Result<Leg, Problem> {
     Leg::new(debit, credit, amount).map_err(malformed)
+}
+
+/// What a wallet owes the issuers; its debit side is what its cap is about.
+pub(crate) fn debt(wallet: &WalletId) -> Result<AccountName, Problem> {
+    account("due", format!("wallet:{wallet}"))
 }
 
 fn paid_in(wallet: &WalletId) -> Result<AccountName, Problem> {

@@ -6,7 +6,7 @@
 
 use clearing::Record;
 use clearing::cux::{self, CuxFile};
-use clearing::judge::{Bench, DenyList, Judgment, ByCity, Window, judge};
+use clearing::judge::{Bench, ByCity, DenyList, Judgment, Window, judge};
 use model::{CardNumber, CityCode, Date, Fen, TapRecord};
 use sha2::{Digest, Sha256};
 

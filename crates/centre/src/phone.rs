@@ -106,7 +106,14 @@ impl Core {
             state.sessions.0.insert(session.to_owned(), live);
             return Ok(again);
         }
-        let orders = self.advance(state, &mut order, &mut live, &report)?;
+        let orders = match self.advance(state, &mut order, &mut live, &report) {
+            Err(problem) if problem.code == Code::NetDebitCap => {
+                live.job = None;
+                self.over_cap(state, &mut order, &problem)?;
+                stop(&order)
+            }
+            other => other?,
+        };
         if !over(&order) || live.job.is_some() {
             live.last = Some((report, orders.clone()));
             state.sessions.0.insert(session.to_owned(), live);

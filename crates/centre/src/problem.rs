@@ -94,6 +94,7 @@ codes! {
     LimitCardHour 422 "limit-card-hour"
     LimitUserDay 422 "limit-user-day"
     LimitWalletDay 422 "limit-wallet-day"
+    NetDebitCap 422 "net-debit-cap"
     PaidDiffers 422 "paid-differs"
     CardNotIssued 409 "card-not-issued"
     CardAlreadyIssued 409 "card-already-issued"

@@ -108,6 +108,7 @@ impl Core {
             return same(stored.digest, new.digest, &new.id).map(|()| stored);
         }
         let row = self.checked(&mut state, wallet, new)?;
+        self.check_debt(&state, &row)?;
         state.store.write(|db| {
             self.check_limits(db, &row)?;
             row.insert(db)?;

@@ -114,3 +114,13 @@ async fn who_is_refused_for_a_time_hears_for_how_long_and_then_has_room() {
     centre.clock.forward(15 * 3600 + 900);
     assert_eq!(refused_until(&centre, "4", 998).await, ("ok".into(), None));
 }
+
+#[tokio::test]
+async fn what_is_owed_for_a_known_card_is_judged_when_the_order_is_placed() {
+    let fee = registry().city("2000".parse().unwrap()).unwrap().card.issue_fee_fen.get();
+    // Of 1000 fen the wallet keeps 5; a card's price it keeps nothing of.
+    let centre = limited(&format!("net_debit_cap_fen = {}", fee + 995));
+    card(&centre, "a", "li", 1).await;
+    assert_eq!(load_card(&centre, "1", "a", 1001).await, "net-debit-cap");
+    assert_eq!(load_card(&centre, "1", "a", 1000).await, "ok");
+}

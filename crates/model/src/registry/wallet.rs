@@ -61,6 +61,8 @@ pub struct WalletLimits {
     pub user_day_fen: Option<Fen>,
     /// By the wallet in a day, over all its passengers.
     pub wallet_day_fen: Option<Fen>,
+    /// The net debit cap (净借记限额): what it may owe, held and booked, that no closed day has settled yet.
+    pub net_debit_cap_fen: Option<Fen>,
     /// Signed requests in a second, as in [`Pace::default`] if absent.
     pub requests_per_second: Option<NonZeroU32>,
     /// Signed requests at once, as in [`Pace::default`] if absent.
