@@ -4,10 +4,12 @@
 //! keys changes no card.
 
 mod card_side;
+mod element;
 mod files;
 mod protocol;
 
 pub use card_side::{card_commands, layout, memories, personalisation, psam, purse};
+pub use element::element;
 pub use files::{batch, cux, parquet, registry, vault};
 pub use protocol::{apdu, dgi, gp, scp02, seram, tlv, vpcd};
 
@@ -41,12 +43,13 @@ mod tests {
     #[test]
     fn no_target_panics_on_random_bytes() {
         type Target = (&'static str, fn(&[u8]));
-        let targets: [Target; 18] = [
+        let targets: [Target; 19] = [
             ("apdu", super::apdu),
             ("tlv", super::tlv),
             ("dgi", super::dgi),
             ("gp", super::gp),
             ("scp02", super::scp02),
+            ("element", super::element),
             ("card_commands", super::card_commands),
             ("purse", super::purse),
             ("personalisation", super::personalisation),

@@ -16,6 +16,7 @@ mod line;
 mod mac;
 mod psam;
 mod purse;
+mod receipt;
 mod roots;
 mod sam;
 mod service;
@@ -36,6 +37,7 @@ pub use mac::Mac4;
 pub use model::registry::KeyScheme;
 pub use psam::PsamKeys;
 pub use purse::{LoadOffer, LoadSession, Purchase, PurchaseSession, load_tac, purchase_tac};
+pub use receipt::{receipt_mac, verify_receipt};
 pub use roots::Roots;
 pub use sam::SamPurpose;
 pub use service::{

@@ -10,14 +10,15 @@
 mod delete;
 mod load;
 mod right;
+mod token;
 
 pub(crate) use load::Loading;
 
 use card::Purse;
 use keys::StaticKeys;
 use smartcard::gp::{
-    Aid, Install, InstallApplication, LifeCycle, Privilege, PutKey, RegistryUpdate, SetStatus, StatusScope,
-    StoreData,
+    Aid, Install, InstallApplication, Lengths, LifeCycle, Privilege, PutKey, RegistryUpdate, SetStatus,
+    StatusScope, StoreData, Tokened,
 };
 use smartcard::{Apdu, Command, Response, Status};
 
@@ -32,8 +33,25 @@ fn no_receipt() -> Response {
 
 impl Element {
     pub(crate) fn install(&mut self, apdu: &Apdu) -> Result<Response, Status> {
-        let command = Install::from_apdu_with(apdu, self.birth.lengths())?;
+        let (command, token) = match self.birth.lengths() {
+            Lengths::Ber => Install::split_token(apdu)?,
+            // Who counts so takes no tokens.
+            Lengths::OneByte => (Install::from_apdu_with(apdu, Lengths::OneByte)?, Vec::new()),
+        };
         self.session.loading = None;
+        // A personalization is no change of the content: it needs no consent.
+        if !matches!(command, Install::Personalize { .. }) || !token.is_empty() {
+            self.check_token(&command, &token)?;
+        }
+        let names = match &command {
+            Install::Load(_) | Install::Personalize { .. } => None,
+            Install::Application(made) => Some([made.load_file, made.instance]),
+            Install::MakeSelectable { instance, .. } => Some([self.made_from(instance), *instance]),
+            Install::Extradite { domain, application } => Some([*application, *domain]),
+            Install::RegistryUpdate(update) => {
+                Some([update.application, update.domain.unwrap_or(self.spoken_to())])
+            }
+        };
         match command {
             Install::Load(load) => self.install_for_load(&load)?,
             Install::Application(made) => {
@@ -50,7 +68,18 @@ impl Element {
             Install::Personalize { target } => self.open_for_personalization(&target)?,
             Install::RegistryUpdate(update) => self.update_registry(&update)?,
         }
-        Ok(no_receipt())
+        // A load is confirmed with its last block.
+        Ok(names.map_or_else(no_receipt, |names| self.confirmed(&names)))
+    }
+
+    /// The load file that an application was made from.
+    fn made_from(&self, instance: &Aid) -> Aid {
+        let made = self.instance(instance).and_then(|instance| instance.load_file);
+        match (made, self.domain(instance)) {
+            (Some(file), _) => file.0,
+            (None, Some(_)) => self.birth.ssd_package,
+            (None, None) => self.birth.purse_package,
+        }
     }
 
     /// Is the module there, in the load file of that name?

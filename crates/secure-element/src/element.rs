@@ -46,6 +46,8 @@ impl SoftwareElement {
             locked: false,
             files: Vec::new(),
             terminated: false,
+            token_key: None,
+            receipts: None,
             session: Session::default(),
             volatile: Volatile::default(),
         };

@@ -17,12 +17,16 @@ use crate::memory::{Domain, DomainKeys, Element, Instance, Selected};
 
 /// The makers' own numbers, as this software has them in its CPLC: maker, type, operating system.
 const MADE: [u16; 3] = [0x4790, 0x5040, 0x4791];
+/// Tag of the number of the last receipt.
+const RECEIPT_COUNTER: u16 = 0x00C2;
 /// Tag of the element's resources: number of applications, free memory.
 const FREE_MEMORY: u16 = 0xFF21;
 /// What the issuer's domain may do.
-const ISSUER: [Privilege; 11] = [
+const ISSUER: [Privilege; 13] = [
     Privilege::SecurityDomain,
     Privilege::AuthorizedManagement,
+    Privilege::TokenVerification,
+    Privilege::ReceiptGeneration,
     Privilege::GlobalRegistry,
     Privilege::GlobalLock,
     Privilege::GlobalDelete,
@@ -55,7 +59,7 @@ impl Element {
             0xE2 => self.store_data(&plain),
             0xE4 => self.delete(&plain),
             0xE6 => self.install(&plain),
-            0xD8 => self.put_key(&plain),
+            0xD8 => self.put_any_key(&plain),
             0xF0 => self.set_status(&plain),
             0xF2 => self.get_status(&plain),
             _ => Err(Status::WRONG_INS),
@@ -136,6 +140,10 @@ impl Element {
             }
             Cplc::TAG => Cplc::new(fabricator, kind, system, [e, f, g, h], [c, d]).to_bytes(),
             CardData::TAG => CardData { version: [2, 2], protocol: 2, variant: 0x15 }.to_bytes(),
+            RECEIPT_COUNTER => {
+                let receipts = self.receipts.as_ref().ok_or(Status::NOT_FOUND)?;
+                tlv::object(u32::from(RECEIPT_COUNTER), &receipts.counter.to_be_bytes())
+            }
             FREE_MEMORY => {
                 let free = self.birth.free_bytes.saturating_sub(self.used_bytes());
                 let count = u8::try_from(self.purses.len()).unwrap_or(u8::MAX);

@@ -4,7 +4,7 @@
 //! Invariant: fields are numbered for ever; a later release reads what an earlier one has kept.
 
 use card::Purse;
-use keys::StaticKeys;
+use keys::{Key16, StaticKeys};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use model::registry::{self, ElementFacts, Quirk};
 use ring::signature::{RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, RsaPublicKeyComponents};
@@ -46,6 +46,12 @@ pub(crate) struct Element {
     /// The element's life is over: it says who it was, and nothing else.
     #[cbor(n(8), default)]
     pub(crate) terminated: bool,
+    /// With which the issuer's tokens are checked.
+    #[n(9)]
+    pub(crate) token_key: Option<PublicKey>,
+    /// The key and number of receipts.
+    #[n(10)]
+    pub(crate) receipts: Option<Receipts>,
     #[cbor(skip)]
     pub(crate) session: Session,
     #[cbor(skip)]
@@ -132,6 +138,17 @@ pub(crate) struct LoadedFile {
     /// Room that it takes.
     #[n(3)]
     pub(crate) bytes: u32,
+}
+
+/// How the element confirms what was delegated.
+#[derive(Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Receipts {
+    #[n(0)]
+    pub(crate) key: Key16,
+    /// The number of the last one.
+    #[n(1)]
+    pub(crate) counter: u16,
 }
 
 /// An RSA public key.

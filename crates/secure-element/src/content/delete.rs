@@ -3,10 +3,9 @@
 //! Standard: GlobalPlatform DELETE (globalplatform.md section 1.5).
 //! Invariant: what is selected on another channel, what others were made from, and what owns something does not go.
 
-use smartcard::gp::{Aid, Delete, DeleteKey};
+use smartcard::gp::{Aid, Delete, DeleteKey, Tokened};
 use smartcard::{Apdu, Command, Response, Status};
 
-use super::no_receipt;
 use crate::memory::{Element, Selected};
 
 impl Element {
@@ -14,8 +13,10 @@ impl Element {
         if DeleteKey::is_meant(apdu) {
             return self.delete_key(DeleteKey::from_apdu(apdu)?);
         }
-        let Delete { aid: name, related } = Delete::from_apdu(apdu)?;
+        let (command, token) = Delete::split_token(apdu)?;
         self.manager_or_issuer()?;
+        self.check_token(&command, &token)?;
+        let Delete { aid: name, related } = command;
         if self.domain(&name).is_some() {
             self.delete_domain(&name)?;
         } else if self.files.iter().any(|file| file.name.0 == name) {
@@ -27,7 +28,7 @@ impl Element {
             self.check_elsewhere(&name)?;
             self.forget_purses(|purse| *purse == name);
         }
-        Ok(no_receipt())
+        Ok(self.confirmed(&[name]))
     }
 
     /// The issuer deletes whatever it likes; another domain only what is its own, and so it may without the right to manage.

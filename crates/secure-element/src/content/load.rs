@@ -55,10 +55,10 @@ impl Element {
         if last {
             let file = self.checked(&loading, size)?;
             self.files.push(file);
-        } else {
-            loading.next = number.checked_add(1).ok_or(Status::WRONG_P1P2)?;
-            self.session.loading = Some(loading);
+            return Ok(self.confirmed(&[loading.load_file, loading.domain]));
         }
+        loading.next = number.checked_add(1).ok_or(Status::WRONG_P1P2)?;
+        self.session.loading = Some(loading);
         Ok(no_receipt())
     }
 

@@ -29,6 +29,7 @@ fn again(command: &str, apdu: &Apdu) -> Result<Apdu, Status> {
         "Load" => through::<gp::Load>(apdu),
         "ManageChannel" => through::<gp::ManageChannel>(apdu),
         "PutKey" => through::<gp::PutKey>(apdu),
+        "PutPublicKey" => through::<gp::PutPublicKey>(apdu),
         "Select" => through::<gp::Select>(apdu),
         "SetPriority" => through::<gp::crs::SetPriority>(apdu),
         "SetActivation" => through::<gp::crs::SetActivation>(apdu),
