@@ -5,8 +5,8 @@ use std::io::{self, Read, Write};
 use keys::{Key16, StaticKeys};
 use smartcard::gp::{
     CardData, Cplc, Delete, DeleteKey, Entry, ExternalAuthenticate, Fci, GetData, GetStatus, GetValue,
-    InitializeUpdate, Install, Load, LoadFile, ManageChannel, Package, PutKey, Receipt, Select, SetStatus,
-    StoreData, Tokened, crs,
+    InitializeUpdate, Install, Load, LoadFile, ManageChannel, Package, PutKey, PutPublicKey, Receipt, Select,
+    SetStatus, StoreData, Tokened, crs,
 };
 use smartcard::scp02::{CardChannel, KeySet, Opening};
 use smartcard::{Apdu, Channel, ChannelError, Command, Response, tlv as ber, vpcd as frames};
@@ -65,6 +65,7 @@ pub fn gp(data: &[u8]) {
     understood::<GetValue>(&apdu);
     understood::<DeleteKey>(&apdu);
     understood::<Load>(&apdu);
+    understood::<PutPublicKey>(&apdu);
     understood::<ManageChannel>(&apdu);
     understood::<crs::SetPriority>(&apdu);
     let _ = (Install::split_token(&apdu), Delete::split_token(&apdu), Receipt::parse(&apdu.data));
