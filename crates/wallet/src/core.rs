@@ -1,6 +1,6 @@
 //! The wallet itself, without HTTP: one struct that owns the store and the ledger.
 //!
-//! Its verbs are modules: `passengers`, `place`, `orders`, `daily`.
+//! Its verbs are modules: `passengers`, `place`, `orders`, `cancel`, `daily`.
 //!
 //! Invariant: nothing waits for the centre, a phone or a password's hash while it holds the store; a killed process
 //! goes on from its folder.

@@ -3,6 +3,7 @@
 //! Standard: none; the centre's own format, docs/match.md.
 //! Invariant: a file is made once and kept, so that sending it again sends the same bytes; it names every order with
 //! money that was placed or changed on its day, and what it says of an order is what the ledger holds.
+//! A refund stands in it once it is credited, as `refund` and `refunded`, with what the passenger got.
 
 use std::fmt::Write as _;
 
@@ -97,8 +98,10 @@ impl Core {
 
     fn compose(&self, day: Date) -> Result<String, Problem> {
         let mut orders = OrderRow::of_day(self.state().store.read(), day)?;
+        // A refund has an amount once it is done, and not before.
         orders.retain(|order| {
-            matches!(order.kind, OrderKind::Issue | OrderKind::Load) && order.amount > PurseFen::ZERO
+            matches!(order.kind, OrderKind::Issue | OrderKind::Load | OrderKind::Refund)
+                && order.amount > PurseFen::ZERO
         });
         orders.sort_by(|a, b| a.id.cmp(&b.id));
         let full = |error: std::fmt::Error| Code::Internal.about(error);
@@ -106,6 +109,7 @@ impl Core {
         let [mut paid, mut refunded, mut held] = [Fen::ZERO; 3];
         for order in &orders {
             let (word, sum) = match order.state {
+                OrderState::Done if order.kind == OrderKind::Refund => ("refunded", &mut refunded),
                 OrderState::Done => ("paid", &mut paid),
                 OrderState::Refused => ("refunded", &mut refunded),
                 OrderState::Unknown | OrderState::Created | OrderState::Running | OrderState::InDoubt => {

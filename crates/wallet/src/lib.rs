@@ -9,6 +9,7 @@
 //! held. Silence and time settle nothing.
 //! Invariant: the payment password never leaves the wallet.
 
+mod cancel;
 mod centre;
 mod core;
 mod daily;

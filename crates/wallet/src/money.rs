@@ -1,7 +1,8 @@
 //! The wallet's own small ledger (钱包账): whose money lies here, what is held for open orders, what is due.
 //!
 //! Credit accounts `passenger:ID`, `held:ID` and `centre:due`; debit account `bank:in`. An order holds its amount
-//! (pended from the passenger to `held`), and at its end either passes it on to `centre:due` or lets it go.
+//! (pended from the passenger to `held`), and at its end either passes it on to `centre:due` or lets it go. A refund
+//! comes back from `centre:due`, which may then show that the centre owes the wallet.
 //!
 //! Invariant: all nets sum to zero; what is held is what the open orders cost; nobody spends what is not theirs.
 
@@ -29,7 +30,7 @@ pub struct Books {
     pub passengers: Fen,
     /// Held for open orders.
     pub held: Fen,
-    /// Owed onwards for orders that are done.
+    /// Owed onwards for orders that are done, less what was paid back for cards; below zero it is owed to the wallet.
     pub due: Fen,
 }
 
@@ -94,6 +95,17 @@ pub(crate) fn let_go(ledger: &mut dyn Ledger, order: &OrderRow, at: CardTime) ->
         Ok(_) | Err(LedgerError::Refused(Refusal::Unknown { .. })) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A refund is done: what the card has proven is the passenger's. Again is the same entry.
+pub(crate) fn pay_back(ledger: &mut dyn Ledger, order: &OrderRow, at: CardTime) -> Result<(), Problem> {
+    if order.amount == PurseFen::ZERO {
+        return Ok(());
+    }
+    let due = AccountName::new("centre", "due")?;
+    let leg = Leg::new(due, passenger(&order.passenger)?, order.amount.into())?;
+    ledger.record(entry(&order.id, order.kind.as_str(), vec![leg], at)?)?;
+    Ok(())
 }
 
 /// Money comes in from the passenger's bank, once for each `id`.

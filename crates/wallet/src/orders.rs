@@ -2,6 +2,8 @@
 //!
 //! Invariant: the row is changed first and the ledger follows it, and both may be repeated: after a kill between the
 //! two, the next look brings the money to where the row says. A final state is never left again.
+//! Invariant: a refund's amount is nobody's word but the centre's last; the row that takes it also says that it is owed,
+//! until the ledger has the one entry under the order's id.
 
 use model::{CardNumber, CardTime, PurseFen};
 
@@ -24,7 +26,7 @@ pub struct Order {
     pub card: Option<String>,
     /// Its number, once known.
     pub number: Option<CardNumber>,
-    /// What it costs: the amount of a load, the fee of an issue.
+    /// What it costs: the amount of a load, the fee of an issue. Of a refund that is done, what was paid back.
     pub amount: PurseFen,
     /// What the card held afterwards.
     pub balance: Option<PurseFen>,
@@ -72,6 +74,10 @@ impl Core {
         let mut state = self.state();
         for doubt in state.ledger().pending()? {
             let order = find(&state, doubt.id.as_str())?;
+            self.settle(&mut state, &order)?;
+        }
+        for id in OrderRow::owed(state.store.read())? {
+            let order = find(&state, &id)?;
             self.settle(&mut state, &order)?;
         }
         Ok(())
@@ -122,12 +128,15 @@ impl Core {
     }
 
     /// Takes the centre's word on an order.
-    fn take(&self, id: &str, answer: OrderAnswer) -> Result<OrderRow, Problem> {
+    pub(crate) fn take(&self, id: &str, answer: OrderAnswer) -> Result<OrderRow, Problem> {
         let mut state = self.state();
         let mut order = find(&state, id)?;
         let said = OrderState::from_word(&answer.state).ok().filter(|said| *said != OrderState::Unknown);
-        let meant =
-            answer.id == order.id && answer.kind == order.kind.as_str() && answer.amount_fen == order.amount;
+        // What a refund comes to is the centre's to say: nobody knew it when the order was placed.
+        let known = order.kind != OrderKind::Refund;
+        let meant = answer.id == order.id
+            && answer.kind == order.kind.as_str()
+            && (!known || answer.amount_fen == order.amount);
         let (Some(said), true) = (said, meant) else {
             tracing::error!(order = id, said = answer.state, "the centre's word is not about this order");
             return Ok(order);
@@ -142,6 +151,9 @@ impl Core {
         order.balance = answer.balance_fen.or(order.balance);
         if said == OrderState::Refused {
             order.refusal = answer.problem;
+        }
+        if !known && said == OrderState::Done {
+            (order.amount, order.owed) = (answer.amount_fen, answer.amount_fen > PurseFen::ZERO);
         }
         self.keep(&mut state, &mut order, before)?;
         Ok(order)
@@ -181,10 +193,20 @@ impl Core {
     /// The ledger follows the row.
     fn settle(&self, state: &mut State, order: &OrderRow) -> Result<(), Problem> {
         match order.state {
+            OrderState::Done if order.kind == OrderKind::Refund => self.pay_back(state, order),
             OrderState::Done => money::pass_on(state.ledger(), order, self.now()),
             OrderState::Refused => money::let_go(state.ledger(), order, self.now()),
             OrderState::Unknown | OrderState::Created | OrderState::Running | OrderState::InDoubt => Ok(()),
         }
+    }
+
+    /// Credits a refund, once, and notes that it is.
+    fn pay_back(&self, state: &mut State, order: &OrderRow) -> Result<(), Problem> {
+        if !order.owed {
+            return Ok(());
+        }
+        money::pay_back(state.ledger(), order, self.now())?;
+        state.store.write(|db| Ok(OrderRow::credited(db, &order.id)?))
     }
 
     /// The centre has given a card its number.
@@ -218,6 +240,7 @@ fn card_follows(card: &mut CardRow, order: &OrderRow) {
         (OrderKind::Issue, OrderState::Done) => card.state = CardState::Issued,
         (OrderKind::Issue, OrderState::Refused) => card.state = CardState::Refused,
         (OrderKind::Delete, OrderState::Done) => card.state = CardState::Deleted,
+        (OrderKind::Refund, OrderState::Done) => card.state = CardState::Returned,
         _ => {}
     }
     if let (OrderState::Done, Some(balance)) = (order.state, order.balance) {
@@ -225,7 +248,7 @@ fn card_follows(card: &mut CardRow, order: &OrderRow) {
     }
 }
 
-fn find(state: &State, id: &str) -> Result<OrderRow, Problem> {
+pub(crate) fn find(state: &State, id: &str) -> Result<OrderRow, Problem> {
     OrderRow::find(state.store.read(), id)?.ok_or_else(|| Code::UnknownOrder.about(id))
 }
 

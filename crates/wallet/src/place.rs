@@ -50,6 +50,7 @@ enum Ask {
     Load { target: Target, amount: PurseFen },
     Read { target: Target },
     Delete { pick: Pick },
+    Refund { target: Target },
 }
 
 impl<'a> Payer<'a> {
@@ -57,6 +58,14 @@ impl<'a> Payer<'a> {
     #[must_use]
     pub fn new(name: &'a str, password: &'a str) -> Self {
         Payer { name, password, request: None }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.name
+    }
+
+    pub(crate) fn password(&self) -> &str {
+        self.password
     }
 
     /// Under the app's own id: 1 to 40 letters, digits, dots, underscores and hyphens, good for ever. The same
@@ -113,6 +122,14 @@ impl Core {
     /// As [`Core::read`].
     pub fn delete(&self, payer: &Payer<'_>, pick: Pick) -> Result<Order, Problem> {
         self.place(payer, Ask::Delete { pick })
+    }
+
+    /// Orders a card back, and its whole value with it: what that is, the card proves to the centre.
+    ///
+    /// # Errors
+    /// As [`Core::read`].
+    pub fn refund(&self, payer: &Payer<'_>, target: Target) -> Result<Order, Problem> {
+        self.place(payer, Ask::Refund { target })
     }
 
     fn place(&self, payer: &Payer<'_>, ask: Ask) -> Result<Order, Problem> {
@@ -174,6 +191,9 @@ impl Core {
             }
             Ask::Load { target, amount } => (OrderKind::Load, amount, None, self.target(passenger, &target)?),
             Ask::Read { target } => (OrderKind::Read, PurseFen::ZERO, None, self.target(passenger, &target)?),
+            Ask::Refund { target } => {
+                (OrderKind::Refund, PurseFen::ZERO, None, self.target(passenger, &target)?)
+            }
             Ask::Delete { pick } => {
                 (OrderKind::Delete, PurseFen::ZERO, None, Some(self.pick(passenger, &pick)?))
             }
@@ -209,6 +229,7 @@ impl Core {
             number: None,
             balance: None,
             refusal: None,
+            owed: false,
             placed_at: now,
             changed_at: now,
         };

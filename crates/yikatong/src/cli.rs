@@ -68,7 +68,7 @@ pub(crate) enum Command {
     Certify(Certify),
     /// The phone's agent: relays commands between the centre and a card.
     #[command(
-        after_help = "Example: yikatong phone --card tcp:127.0.0.1:9001 issue --city 2000\n         yikatong phone --card tcp:127.0.0.1:9001 load --amount 5000"
+        after_help = "Example: yikatong phone --card tcp:127.0.0.1:9001 issue --city 2000\n         yikatong phone --card tcp:127.0.0.1:9001 load --amount 5000\n         yikatong phone --card tcp:127.0.0.1:9001 refund\n         yikatong phone --card tcp:127.0.0.1:9001 cancel 5f0c8a1e"
     )]
     Phone(Phone),
     /// One tap by the validator's logic; appends to its offline batch.
@@ -295,6 +295,24 @@ pub(crate) enum PhoneJob {
         /// Which city's card, if the phone has several.
         #[arg(long)]
         city: Option<CityCode>,
+    },
+    /// Give the card back: its whole value is taken off it and paid back to the wallet.
+    #[command(
+        after_help = "Example: yikatong phone --card tcp:127.0.0.1:9001 refund --city 2000\n         yikatong phone --card tcp:127.0.0.1:9002 refund --plastic"
+    )]
+    Refund {
+        /// Which city's card, if the phone has several.
+        #[arg(long)]
+        city: Option<CityCode>,
+        /// The card is plastic, held to the phone.
+        #[arg(long, conflicts_with = "city")]
+        plastic: bool,
+    },
+    /// Take an order back while no money has moved; the card is not asked.
+    #[command(after_help = "Example: yikatong phone --card tcp:127.0.0.1:9001 cancel 5f0c8a1e")]
+    Cancel {
+        /// The wallet's id of the order, as it was said when it was placed.
+        order: String,
     },
     /// The secure element's identity, as a wallet's request for a card names it.
     Identity,

@@ -1,4 +1,5 @@
 //! A wallet's daily file (对账文件): one line for each order it took money for, or gave money back on, that day.
+//! A `refund` stands in it once the passenger has the money, and so only as `refunded`.
 //!
 //! ASCII, every line ended by LF, fields parted by commas, none quoted. Line 1: `WD1,WALLET,DAY,CREATED`. Then, by
 //! order id: `ORDER,KIND,CARD,AMOUNT_FEN,STATE,REFERENCE,AT`. Last: `END,LINES,PAID_FEN,REFUNDED_FEN,HELD_FEN,SHA256`,
@@ -163,9 +164,14 @@ pub(crate) fn read(wallet: &WalletId, day: Date, bytes: &[u8]) -> Result<DayFile
 }
 
 fn read_line(line: &Line<'_>) -> Result<WalletLine, FileError> {
-    let kind = line.parsed(1, "kind", "issue or load")?;
-    if !matches!(kind, OrderKind::Issue | OrderKind::Load) {
-        return Err(line.wrong(1, "kind", "issue or load"));
+    let kinds = "issue, load or refund";
+    let kind = line.parsed(1, "kind", kinds)?;
+    if !matches!(kind, OrderKind::Issue | OrderKind::Load | OrderKind::Refund) {
+        return Err(line.wrong(1, "kind", kinds));
+    }
+    let word = line.parsed(4, "state", "paid, refunded or held")?;
+    if kind == OrderKind::Refund && word != Word::Refunded {
+        return Err(line.wrong(4, "state", "refunded, of a refund"));
     }
     let card = match line.raw(2) {
         "" => None,
@@ -178,7 +184,7 @@ fn read_line(line: &Line<'_>) -> Result<WalletLine, FileError> {
         kind,
         card,
         amount: amount.ok_or_else(|| line.wrong(3, "amount_fen", "more than 0, at most 2147483647"))?,
-        word: line.parsed(4, "state", "paid, refunded or held")?,
+        word,
         reference: line.plain(5, "reference")?,
         at: line.parsed(6, "at", "YYYY-MM-DD hh:mm:ss")?,
     })
@@ -228,6 +234,8 @@ mod tests {
         let two = format!("{LINE}o2,issue,,2000,held,o2,2014-10-20 08:00:00\n");
         assert_eq!(said(&file(&two, "2,5000,0,2000")), "2 lines");
         assert_eq!(said(&file("", "0,0,0,0")), "0 lines");
+        let refund = LINE.replace("load", "refund").replace("paid", "refunded");
+        assert_eq!(said(&file(&refund, "1,0,5000,0")), "1 lines");
     }
 
     #[test]
@@ -239,6 +247,7 @@ mod tests {
             (line("5000", "-5000"), "line 2 amount_fen"),
             (line("5000", "0"), "line 2 amount_fen"),
             (line("load", "read"), "line 2 kind"),
+            (line("load", "refund"), "line 2 state: expected refunded, of a refund"),
             (line("paid", "PAID"), "line 2 state"),
             (
                 line("2000990000000001", "20009900000000"),

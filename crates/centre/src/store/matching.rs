@@ -178,7 +178,8 @@ pub(crate) fn wallet_says(
     )
 }
 
-/// A page of what a wallet's file of a day says, after an order's id, in the order of ids.
+/// A page of what a wallet's file of a day says, after an order's id, in the order of ids. Refunds are kept and not
+/// held against the ledger's loads.
 pub(crate) fn wallet_page(
     db: &Db,
     wallet: &WalletId,
@@ -187,7 +188,7 @@ pub(crate) fn wallet_page(
     most: u32,
 ) -> DbResult<Vec<(String, WalletSays)>> {
     db.all(
-        "SELECT * FROM wallet_lines WHERE day = $1 AND wallet = $2 AND \"order\" > $3
+        "SELECT * FROM wallet_lines WHERE day = $1 AND wallet = $2 AND \"order\" > $3 AND kind <> 'refund'
          ORDER BY \"order\" LIMIT $4",
         params![day.to_string(), wallet.as_str(), after, most],
         |row| Ok((row.get("order")?, says(row)?)),

@@ -85,7 +85,14 @@ pub(super) struct Issue {
     se_id: String,
 }
 
-/// A load, a read or a delete: whose, and of which card.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cancel {
+    name: String,
+    password: String,
+}
+
+/// A load, a read, a delete or a refund: whose, and of which card.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OnCard {
@@ -334,6 +341,22 @@ pub(super) async fn delete(State(core): State<Arc<Core>>, body: Body) -> Result<
     }
     let pick = asked.pick()?;
     placed(core, move |core| core.delete(&asked.payer(), pick)).await
+}
+
+pub(super) async fn refund(State(core): State<Arc<Core>>, body: Body) -> Result<Json<OrderShown>, Problem> {
+    let asked: OnCard = parse(body)?;
+    asked.without_amount()?;
+    let target = asked.target()?;
+    placed(core, move |core| core.refund(&asked.payer(), target)).await
+}
+
+pub(super) async fn cancel(
+    State(core): State<Arc<Core>>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<OrderShown>, Problem> {
+    let Cancel { name, password } = parse(body)?;
+    placed(core, move |core| core.cancel(&Payer::new(&name, &password), &id)).await
 }
 
 async fn placed(

@@ -16,6 +16,8 @@ words! {
         Refused = "refused",
         /// It was taken off the phone.
         Deleted = "deleted",
+        /// It was given back, and its value with it.
+        Returned = "returned",
     }
 }
 

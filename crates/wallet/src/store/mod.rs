@@ -27,8 +27,12 @@ pub(crate) use passengers::{PassengerRow, Tries, add_device, devices};
 
 use crate::problem::Problem;
 
-const SCHEMA: [&str; 3] =
-    [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const SCHEMA: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 /// How long a writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -168,6 +172,6 @@ mod tests {
         drop(Store::in_file(&path).unwrap());
         drop(Store::in_file(&path).unwrap());
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-        assert!(matches!(Store::in_file(&path), Err(StoreError::Newer { found: 99, known: 3 })));
+        assert!(matches!(Store::in_file(&path), Err(StoreError::Newer { found: 99, known: 4 })));
     }
 }

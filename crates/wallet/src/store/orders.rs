@@ -17,6 +17,8 @@ words! {
         Read = "read",
         /// A card off the phone.
         Delete = "delete",
+        /// A card given back, its whole value paid back.
+        Refund = "refund",
     }
 }
 
@@ -98,6 +100,8 @@ pub(crate) struct OrderRow {
     pub(crate) number: Option<CardNumber>,
     pub(crate) balance: Option<PurseFen>,
     pub(crate) refusal: Option<Refusal>,
+    /// A refund that is done and perhaps not yet the passenger's in the ledger.
+    pub(crate) owed: bool,
     pub(crate) placed_at: CardTime,
     pub(crate) changed_at: CardTime,
 }
@@ -134,6 +138,7 @@ impl OrderRow {
             number: parsed_if_any(row, "number")?,
             balance: fen("balance_fen")?,
             refusal: json(row, "refusal")?,
+            owed: row.get("owed")?,
             placed_at: parsed(row, "placed_at")?,
             changed_at: parsed(row, "changed_at")?,
         })
@@ -168,6 +173,19 @@ impl OrderRow {
         db.prepare_cached("SELECT id FROM orders WHERE state NOT IN ('done', 'refused') ORDER BY seq")?
             .query_map([], |row| row.get(0))?
             .collect()
+    }
+
+    /// The ids of refunds that are done and perhaps not yet credited.
+    pub(crate) fn owed(db: &Connection) -> rusqlite::Result<Vec<String>> {
+        db.prepare_cached("SELECT id FROM orders WHERE owed = 1 ORDER BY seq")?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    }
+
+    /// Writes down that the ledger has credited a refund.
+    pub(crate) fn credited(db: &Connection, id: &str) -> rusqlite::Result<()> {
+        db.prepare_cached("UPDATE orders SET owed = 0 WHERE id = ?1")?.execute(params![id])?;
+        Ok(())
     }
 
     /// The orders that were placed or changed on a day, oldest first.
@@ -217,7 +235,7 @@ impl OrderRow {
     pub(crate) fn update(&self, db: &Connection) -> rusqlite::Result<()> {
         db.prepare_cached(
             "UPDATE orders SET state = ?2, session = ?3, number = ?4, balance_fen = ?5, refusal = ?6,
-                               changed_at = ?7
+                               changed_at = ?7, amount_fen = ?8, owed = ?9
              WHERE id = ?1",
         )?
         .execute(params![
@@ -228,6 +246,8 @@ impl OrderRow {
             self.balance.map(PurseFen::get),
             to_json(self.refusal.as_ref())?,
             self.changed_at.to_string(),
+            self.amount.get(),
+            self.owed,
         ])?;
         Ok(())
     }

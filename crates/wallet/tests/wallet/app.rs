@@ -68,6 +68,11 @@ async fn a_passenger_registers_issues_loads_and_sees_it() {
 
     let (_, read) = post(&wallet, "/app/read", by_lin(json!({"plastic": true}))).await;
     assert_eq!((&read["kind"], read.get("card")), (&json!("read"), None));
+    let (_, refund) = post(&wallet, "/app/refund", by_lin(json!({"city": "2000"}))).await;
+    assert_eq!((&refund["kind"], &refund["amount_fen"]), (&json!("refund"), &json!(0)));
+    let cancel = format!("/app/orders/{}/cancel", refund["id"].as_str().unwrap());
+    let (status, cancelled) = post(&wallet, &cancel, by_lin(json!({}))).await;
+    assert_eq!((status, &cancelled["problem"]["code"]), (200, &json!("cancelled")));
     let (_, delete) = post(&wallet, "/app/delete", by_lin(json!({"city": "2000"}))).await;
     assert_eq!(delete["kind"], "delete");
 }
@@ -109,6 +114,10 @@ async fn each_refusal_has_its_code_and_words_in_both_languages() {
         ("/app/load", with(load(json!(1)), "tip", json!(1)), 400, "body-malformed"),
         ("/app/load", with(load(json!(1)), "request", json!("a b")), 422, "request-malformed"),
         ("/app/read", load(json!(1)), 422, "field-not-expected"),
+        ("/app/refund", load(json!(1)), 422, "field-not-expected"),
+        ("/app/refund", by_lin(json!({"city": "2000"})), 404, "unknown-card"),
+        ("/app/orders/x/cancel", by_lin(json!({})), 404, "unknown-order"),
+        ("/app/orders/x/cancel", with(by_lin(json!({})), "password", json!("000000")), 403, "password-wrong"),
         ("/app/delete", by_lin(json!({"plastic": true})), 422, "field-not-expected"),
         ("/app/issue", by_lin(json!({"city": "上海", "se_id": SE_ID})), 422, "unknown-city"),
         ("/app/issue", by_lin(json!({"city": "9999", "se_id": SE_ID})), 422, "unknown-city"),
@@ -160,8 +169,8 @@ async fn a_locked_password_says_until_when() {
 async fn the_page_speaks_both_languages_and_fetches_nothing_from_elsewhere() {
     let wallet = Wallet::with_passenger();
     for (path, accept, lang, words) in [
-        ("/", "zh-CN,zh;q=0.9", "zh", ["支付宝", "空中开卡"]),
-        ("/?lang=en", "zh", "en", ["Alipay", "Issue over the air"]),
+        ("/", "zh-CN,zh;q=0.9", "zh", ["支付宝", "空中开卡", "退实体卡"]),
+        ("/?lang=en", "zh", "en", ["Alipay", "Issue over the air", "Return a plastic card"]),
     ] {
         let request = Request::get(path).header("accept-language", accept).body(Body::empty()).unwrap();
         let (status, kind, page) = send(&wallet, request).await;

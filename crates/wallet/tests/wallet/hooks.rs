@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::support::{HOOK_SECRET, Wallet};
+use crate::support::{HOOK_SECRET, Wallet, lin};
 use axum::body::Body;
 use axum::http::Request;
 use base64::Engine;
@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use tower::ServiceExt;
-use wallet::OrderState;
+use wallet::{OrderState, Target};
 
 async fn told(wallet: &Wallet, id: &str, body: String, secret: &[u8]) -> u16 {
     let at = wallet.core.now().unix_seconds();
@@ -49,6 +49,27 @@ async fn a_webhook_makes_the_wallet_ask_once_and_only_the_answer_counts() {
     assert_eq!(state(), OrderState::Done);
     assert_eq!(told(&wallet, "evt_3", done("nobodys"), HOOK_SECRET).await, 204);
     assert_eq!(told(&wallet, "evt_4", "[".into(), HOOK_SECRET).await, 400);
+}
+
+#[tokio::test]
+async fn a_refund_told_by_webhook_twice_late_and_by_polling_credits_once() {
+    let wallet = Wallet::with_passenger();
+    wallet.core.register_hook("http://wallet.test/hooks/centre").unwrap();
+    let order = wallet.core.refund(&lin(), Target::Plastic).unwrap();
+    wallet.centre.refunded(&order.id, 4321);
+    let event =
+        |kind: &str| json!({ "type": kind, "timestamp": "-", "data": { "id": order.id } }).to_string();
+    for (id, kind) in [
+        ("evt_3", "order.done"),
+        ("evt_3", "order.done"),
+        ("evt_1", "order.created"),
+        ("evt_4", "order.done"),
+        ("evt_2", "order.in_doubt"),
+    ] {
+        assert_eq!(told(&wallet, id, event(kind), HOOK_SECRET).await, 204);
+        wallet.core.refresh_open().unwrap();
+        assert_eq!(wallet.money(), (24_321, 0, -4321), "{id}");
+    }
 }
 
 #[tokio::test]

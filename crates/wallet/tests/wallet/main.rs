@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)] // a test may fail loudly
 
 mod app;
+mod cancel;
 mod hooks;
 mod orders;
 mod passengers;
+mod refund;
 mod support;

@@ -84,6 +84,15 @@ impl Centre {
         self.set(order, json!({"state": "refused", "problem": problem}));
     }
 
+    /// A refund is proven: so much was on the card.
+    pub(crate) fn refunded(&self, order: &str, amount_fen: u32) {
+        let number = "2000000000000001";
+        self.set(
+            order,
+            json!({"state": "done", "amount_fen": amount_fen, "balance_fen": 0, "card_number": number}),
+        );
+    }
+
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.0.lock().unwrap().requests.clone()
     }
@@ -176,7 +185,26 @@ impl Kept {
                     (409, problem("file-name-taken"))
                 }
             }
-            (Method::Post, _) => (404, problem("unknown-path")),
+            (Method::Post, path) => match path.strip_suffix("/cancel") {
+                Some(order) => self.cancel(order.trim_start_matches("/v1/orders/")),
+                None => (404, problem("unknown-path")),
+            },
+        }
+    }
+}
+
+impl Kept {
+    fn cancel(&mut self, id: &str) -> (u16, Value) {
+        let Some((_, order)) = self.orders.get_mut(id) else { return (404, problem("unknown-order")) };
+        match order["state"].as_str().unwrap() {
+            "in_doubt" => (409, problem("order-in-doubt")),
+            "done" => (409, problem("order-over")),
+            "refused" if order["problem"]["code"] != "cancelled" => (409, problem("order-over")),
+            _ => {
+                order["state"] = "refused".into();
+                order["problem"] = problem("cancelled");
+                (200, order.clone())
+            }
         }
     }
 }

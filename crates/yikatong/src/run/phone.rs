@@ -43,6 +43,9 @@ impl Order {
 }
 
 pub(crate) fn run(command: &Phone, registry: &Registry, json: bool) -> Outcome {
+    if let PhoneJob::Cancel { order } = &command.what {
+        return cancel(command, order, json);
+    }
     let recorder = Recorder::new(command.transcript.as_deref())?;
     let done = {
         let card = command.card.open()?;
@@ -64,6 +67,11 @@ pub(crate) fn run(command: &Phone, registry: &Registry, json: bool) -> Outcome {
                 order(command, &read, &mut card, json)
             }
             PhoneJob::Delete { city } => order(command, &Order::of("/app/delete", *city), &mut card, json),
+            PhoneJob::Refund { city, plastic } => {
+                let refund = Order { plastic: *plastic, ..Order::of("/app/refund", *city) };
+                order(command, &refund, &mut card, json)
+            }
+            PhoneJob::Cancel { .. } => Ok(()), // done above, without the card
         }
     };
     recorder.close()?;
@@ -146,12 +154,25 @@ fn order(command: &Phone, order: &Order, card: &mut dyn Channel, json: bool) -> 
     let text =
         |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let id = text(&placed, "id");
+    eprintln!("order {id}");
     let session =
         placed.get("session").map(|session| text(session, "id")).filter(|session| !session.is_empty());
     if let Some(session) = session {
         carry_on(command, &session, &agent, card)?;
     }
     report(&get(command, &format!("/app/orders/{id}"))?, json)
+}
+
+/// Takes an order back at the wallet.
+fn cancel(command: &Phone, order: &str, json: bool) -> Outcome {
+    let path = format!("/app/orders/{order}/cancel");
+    let body = json!({ "name": command.user, "password": command.password });
+    let ended = wallet(command, &path, &body)?;
+    if json {
+        return print(&ended);
+    }
+    outln!("order {order} is cancelled, and what it held is free");
+    Ok(())
 }
 
 /// Carries a session with the centre out, over HTTP.
@@ -205,12 +226,20 @@ fn report(order: &Value, json: bool) -> Outcome {
     }
     if state != "done" {
         return Err(Failure::wrong(format_args!(
-            "{} is not done: it stays `{state}`, and nothing of it is lost",
-            text("kind")
+            "{} is not done: it stays `{state}`, and nothing of it is lost; \
+             while no money has moved, `phone cancel {}` takes it back",
+            text("kind"),
+            text("id")
         )));
     }
     if !json {
-        let balance = order.get("balance_fen").and_then(Value::as_i64).map(model::Fen::new);
+        let fen = |name: &str| order.get(name).and_then(Value::as_i64).map(model::Fen::new);
+        if text("kind") == "refund" {
+            let amount = fen("amount_fen").unwrap_or_default();
+            outln!("refund done: card {}, {amount} yuan paid back", text("card_number"));
+            return Ok(());
+        }
+        let balance = fen("balance_fen");
         let balance = balance.map(|balance| format!(", balance {balance} yuan")).unwrap_or_default();
         outln!("{} done: card {}{balance}", text("kind"), text("card_number"));
     }
