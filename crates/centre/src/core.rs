@@ -14,7 +14,7 @@ use std::time::Duration;
 use keys::{KeyService, Roots};
 use ledger::{Ledger, LedgerError, PostgresLedger, Refusal, SqliteLedger};
 use model::registry::{Certificate, NoKey, PublicKey, Registry};
-use model::{CardTime, CityCode, Clock, Date, Entropy, WalletId};
+use model::{CardTime, ChannelId, CityCode, Clock, Date, Entropy, WalletId};
 
 use crate::hooks::HookPolicy;
 use crate::http::{Pacer, WINDOW_SECONDS, demo_signing_key};
@@ -94,6 +94,8 @@ pub(crate) enum Caller {
     Wallet(WalletId),
     /// A city's back end.
     City(CityCode),
+    /// A channel.
+    Channel(ChannelId),
     /// The centre's own.
     Centre,
 }
@@ -217,13 +219,18 @@ impl Core {
         let unknown = || Code::KeyUnknown.about(keyid);
         let (party, name) = keyid.split_once('#').map_or((keyid, None), |(party, name)| (party, Some(name)));
         let today = self.now().date();
-        let (caller, registered) = match party.strip_prefix("city:") {
-            Some(code) => {
+        let (caller, registered) = match party.split_once(':') {
+            Some(("city", code)) => {
                 let city = code.parse().ok().and_then(|code| self.registry.city(code)).ok_or_else(unknown)?;
                 (Caller::City(city.code), city.key(name, today))
             }
+            Some(("channel", id)) => {
+                let channel =
+                    id.parse().ok().and_then(|id| self.registry.channel(&id)).ok_or_else(unknown)?;
+                (Caller::Channel(channel.id.clone()), channel.key(name, today))
+            }
             None if keyid == CENTRE => (Caller::Centre, Err(NoKey::Unknown)),
-            None => {
+            _ => {
                 let wallet =
                     party.parse().ok().and_then(|id| self.registry.wallet(&id)).ok_or_else(unknown)?;
                 (Caller::Wallet(wallet.id.clone()), wallet.key(name, today))
@@ -246,6 +253,9 @@ impl Core {
         match caller {
             Caller::Wallet(id) => self.registry.wallet(id).map_or(&[], |wallet| &wallet.facts.certificates),
             Caller::City(code) => self.registry.city(*code).map_or(&[], |city| &city.certificates),
+            Caller::Channel(id) => {
+                self.registry.channel(id).map_or(&[], |channel| &channel.facts.certificates)
+            }
             Caller::Centre => &[],
         }
     }
@@ -322,6 +332,7 @@ impl fmt::Display for Caller {
         match self {
             Caller::Wallet(wallet) => wallet.fmt(f),
             Caller::City(city) => write!(f, "city:{city}"),
+            Caller::Channel(channel) => write!(f, "channel:{channel}"),
             Caller::Centre => f.write_str(CENTRE),
         }
     }

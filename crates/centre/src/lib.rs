@@ -9,6 +9,7 @@
 mod advice;
 mod audit;
 mod cancel;
+mod channel;
 mod console;
 mod core;
 mod fence;

@@ -13,6 +13,7 @@ use ledger::{AccountName, Entry, EntryId, EntryKind, Ledger, Leg, Malformed};
 use model::registry::Registry;
 use model::{CardTime, CityCode, Date, Fen, WalletId};
 
+use crate::channel::ChannelFee;
 use crate::problem::{Code, Problem};
 use crate::store::{OrderKind, OrderRow};
 
@@ -22,6 +23,8 @@ pub(crate) struct OrderMoney<'a> {
     order: &'a OrderRow,
     city: CityCode,
     amount: Fen,
+    /// What a channel gets for it, if one asked for it.
+    channel: Option<ChannelFee>,
     /// What the change counts for, and when it is made.
     day: Date,
     now: CardTime,
@@ -33,7 +36,12 @@ impl<'a> OrderMoney<'a> {
         let amount = Fen::from(order.amount);
         let moves = matches!(order.kind, OrderKind::Issue | OrderKind::Load) && amount > Fen::ZERO;
         let city = order.city.filter(|_| moves)?;
-        Some(OrderMoney { registry, order, city, amount, day, now })
+        Some(OrderMoney { registry, order, city, amount, channel: None, day, now })
+    }
+
+    /// The same, with what a channel gets for it.
+    pub(crate) fn with_channel(self, channel: Option<ChannelFee>) -> Self {
+        OrderMoney { channel, ..self }
     }
 
     /// Names the money as in doubt, before the card may get it, and holds what the wallet will owe the issuer for it.
@@ -58,6 +66,9 @@ impl<'a> OrderMoney<'a> {
         let held = ledger.find(&self.id()?)?.and_then(|story| story.opened.fact.entry().cloned());
         if !held.is_some_and(|entry| entry.legs.iter().any(|leg| leg.debit().kind() == "due")) {
             legs.extend(self.owed()?);
+        }
+        if let Some(channel) = &self.channel {
+            legs.extend(channel.leg(self.order, self.city)?);
         }
         let entry = self.entry(legs)?;
         #[cfg(feature = "planted-bugs")]

@@ -13,6 +13,7 @@ use model::{CardNumber, PurseFen, Tac};
 use tsm::seram::{AgentReport, HandshakeRequest, HandshakeResponse, Orders, SecureElement};
 use tsm::{Env, Next, Report, Reservation};
 
+use crate::channel::ChannelFee;
 use crate::core::{Core, State};
 use crate::fence::{masked, overtaken, save};
 use crate::money::OrderMoney;
@@ -234,7 +235,10 @@ impl Core {
         order: &'a OrderRow,
     ) -> Result<Option<OrderMoney<'a>>, Problem> {
         let now = self.now();
-        Ok(OrderMoney::of(self.registry(), order, state.open_day(now)?, now))
+        let Some(money) = OrderMoney::of(self.registry(), order, state.open_day(now)?, now) else {
+            return Ok(None);
+        };
+        Ok(Some(money.with_channel(ChannelFee::of(state, order)?)))
     }
 
     /// The reservation is on the disk and the money pending: now CREDIT FOR LOAD may leave. The reservation comes first,
@@ -246,6 +250,10 @@ impl Core {
         reservation: Reservation,
     ) -> Result<(), Problem> {
         if let Some(card) = reservation.card() {
+            // A number is a city's own: another city's card of that number is another card.
+            if order.city.is_some_and(|city| city != card.city) {
+                return Err(Code::ReportUnexpected.about(&order.session));
+            }
             (order.number, order.city) = (Some(card.number), Some(card.city));
         }
         order.reservation = Some(reservation);

@@ -12,6 +12,7 @@ use tsm::{
     load_pin, new_card,
 };
 
+use crate::channel::is_for_another_card;
 use crate::core::{Core, State};
 use crate::problem::{Code, Problem};
 use crate::refund::DRAW_DOWN_POINT;
@@ -46,6 +47,9 @@ pub(crate) fn plan(
     let job = |job: Job| Ok(Ok(Planned { job, is_look: false }));
     if let Some(code) = returned(state, order)? {
         return Ok(Err(Refusal { code, at: "refund", status: None }));
+    }
+    if order.reservation.is_none() && is_for_another_card(state, order)? {
+        return Ok(Err(Refusal { code: RefusalCode::OtherCard, at: "channel", status: None }));
     }
     let Some(id) = &order.card else { return plastic(core, state, order) };
     let card =

@@ -124,6 +124,7 @@ impl Core {
             Party::Issuer(city) | Party::Acquirer(city) => self.registry().city(*city).is_some(),
             Party::Operator(operator) => self.registry().operator(*operator).is_some(),
             Party::Wallet(wallet) => self.registry().wallet(wallet).is_some(),
+            Party::Channel(channel) => self.registry().channel(channel).is_some(),
         };
         if !known {
             return Err(Code::UnknownParty.about(party));

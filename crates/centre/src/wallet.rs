@@ -5,6 +5,7 @@
 
 use model::{Fen, PurseFen, WalletId, registry};
 
+use crate::channel::PaidFor;
 use crate::core::{Core, State};
 use crate::problem::{Code, Problem};
 use crate::store::{
@@ -37,6 +38,8 @@ pub(crate) struct NewOrder {
     pub(crate) plastic: bool,
     pub(crate) amount_fen: Option<i64>,
     pub(crate) paid: Option<Payment>,
+    /// What a channel asked for.
+    pub(crate) channel: Option<PaidFor>,
     /// Of the request's body.
     pub(crate) digest: [u8; 32],
 }
@@ -107,11 +110,15 @@ impl Core {
         if let Some(stored) = OrderRow::find(state.store.read(), wallet, &new.id)? {
             return same(stored.digest, new.digest, &new.id).map(|()| stored);
         }
+        let channel = new.channel.clone();
         let row = self.checked(&mut state, wallet, new)?;
         self.check_debt(&state, &row)?;
         state.store.write(|db| {
             self.check_limits(db, &row)?;
             row.insert(db)?;
+            if let Some(paid) = &channel {
+                self.pay_channel(db, paid, &row)?;
+            }
             StepRow::note(db, (wallet, &row.id), StepName::Placed, StepState::Done, row.placed_at)?;
             find_order(db, wallet, &row.id)
         })
@@ -231,7 +238,7 @@ pub(crate) fn element_id(text: &str) -> Result<String, Problem> {
     if whole { Ok(text.to_ascii_uppercase()) } else { Err(Code::ElementMalformed.about("se_id")) }
 }
 
-fn same(stored: [u8; 32], given: [u8; 32], id: &str) -> Result<(), Problem> {
+pub(crate) fn same(stored: [u8; 32], given: [u8; 32], id: &str) -> Result<(), Problem> {
     if stored == given { Ok(()) } else { Err(Problem::taken(Code::IdTaken, id, stored)) }
 }
 
@@ -264,7 +271,7 @@ fn check_card_state(db: &Db, card: &CardRow, kind: OrderKind) -> Result<(), Prob
     }
 }
 
-fn check_amount(fen: i64, most: PurseFen) -> Result<PurseFen, Problem> {
+pub(crate) fn check_amount(fen: i64, most: PurseFen) -> Result<PurseFen, Problem> {
     if fen <= 0 {
         return Err(Code::AmountNotPositive.about(fen));
     }

@@ -102,6 +102,24 @@ async fn a_clean_day_agrees_to_the_fen_and_says_so_and_again_byte_for_byte() {
 }
 
 #[tokio::test]
+async fn a_load_that_a_channel_asked_for_is_counted_once_as_the_wallets() {
+    let centre = Centre::in_memory();
+    let ask = json!({"id": "c1", "wallet": WALLET, "city": "2140", "card_number": "2140990000000001", "amount_fen": 5000});
+    centre.ok("POST", "/v1/channel-orders", "channel:elechong", ask).await;
+    let pay = json!({"id": "o1", "kind": "load", "plastic": true, "amount_fen": 5000,
+                     "paid": {"amount_fen": 5000, "reference": "pay-o1"}, "channel": {"id": "elechong", "order": "c1"}});
+    let order = centre.ok("POST", "/v1/orders", WALLET, pay).await;
+    assert_eq!(centre.carry_out(&order, "3B00", &mut plastic("2140", 1)).await, "done");
+    centre.clock.forward(60);
+    send(&centre, DAY, &[("o1", 5000, "paid")]).await;
+    let result = matched(&centre, DAY).await;
+    for side in ["wallet_paid", "ledger_posted", "cards_proven"] {
+        assert_eq!(result["wallets"][0][side], json!({"orders": 1, "fen": 5000}), "{side}");
+    }
+    assert_eq!(cases(&centre).await, []);
+}
+
+#[tokio::test]
 async fn each_planted_difference_between_file_and_ledger_is_found_to_the_fen() {
     let all = [("o1", 5000, "paid"), ("o2", 700, "paid"), ("o3", 300, "paid")];
     for (wrong, expected) in [

@@ -13,6 +13,6 @@ mod time;
 
 pub use money::{Fen, MoneyError, PerMille, PurseFen};
 pub use number::{CardNumber, CardNumberFormat, CityCode, NumberError, PsamId, TerminalId};
-pub use party::{OperatorId, Party, WalletId};
+pub use party::{ChannelId, OperatorId, Party, WalletId};
 pub use record::{Label, LoadRecord, Mode, Tac, TapRecord, TxnType};
 pub use time::{CardTime, Clock, Date, Entropy};

@@ -1,4 +1,4 @@
-//! Who may owe whom: issuers (通卡公司), acquirers (收单方), operators (运营单位), wallets (第三方支付).
+//! Who may owe whom: issuers (通卡公司), acquirers (收单方), operators (运营单位), wallets (第三方支付), channels (渠道).
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,11 +9,6 @@ use crate::number::{CityCode, NumberError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct OperatorId(u32);
-
-/// A wallet's id in the registry: its file name, such as `alipay`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct WalletId(String);
 
 /// One side of a position. A city card company is an issuer for its cards and an acquirer for its readers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +21,8 @@ pub enum Party {
     Operator(OperatorId),
     /// Who takes the passenger's money.
     Wallet(WalletId),
+    /// Whose app holds the card to the phone; a wallet pays.
+    Channel(ChannelId),
 }
 
 impl OperatorId {
@@ -71,43 +68,61 @@ impl fmt::Display for OperatorId {
     }
 }
 
-impl WalletId {
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+/// An id that is the name of a file in the registry.
+macro_rules! file_ids {
+    ($($(#[$doc:meta])* $id:ident $what:literal)*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $id(String);
 
-impl FromStr for WalletId {
-    type Err = NumberError;
-    fn from_str(text: &str) -> Result<Self, NumberError> {
-        let plain = (1..=32).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if !plain {
-            return Err(NumberError::new(text, "a wallet id", "1 to 32 of a-z, 0-9 and -"));
+        impl $id {
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
         }
-        Ok(WalletId(text.to_owned()))
-    }
+
+        impl FromStr for $id {
+            type Err = NumberError;
+            fn from_str(text: &str) -> Result<Self, NumberError> {
+                let plain = (1..=32).contains(&text.len())
+                    && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+                if plain {
+                    Ok($id(text.to_owned()))
+                } else {
+                    Err(NumberError::new(text, $what, "1 to 32 of a-z, 0-9 and -"))
+                }
+            }
+        }
+
+        impl TryFrom<String> for $id {
+            type Error = NumberError;
+            fn try_from(text: String) -> Result<Self, NumberError> {
+                text.parse()
+            }
+        }
+
+        impl From<$id> for String {
+            fn from(id: $id) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )* };
 }
 
-impl TryFrom<String> for WalletId {
-    type Error = NumberError;
-    fn try_from(text: String) -> Result<Self, NumberError> {
-        text.parse()
-    }
-}
-
-impl From<WalletId> for String {
-    fn from(id: WalletId) -> String {
-        id.0
-    }
-}
-
-impl fmt::Display for WalletId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+file_ids! {
+    /// A wallet's id in the registry: its file name, such as `alipay`.
+    WalletId "a wallet id"
+    /// A channel's id in the registry: its file name, such as `elechong`.
+    ChannelId "a channel id"
 }
 
 impl Party {
@@ -119,6 +134,7 @@ impl Party {
             Party::Acquirer(_) => "acquirer",
             Party::Operator(_) => "operator",
             Party::Wallet(_) => "wallet",
+            Party::Channel(_) => "channel",
         }
     }
 
@@ -129,6 +145,7 @@ impl Party {
             Party::Issuer(city) | Party::Acquirer(city) => city.to_string(),
             Party::Operator(operator) => operator.to_string(),
             Party::Wallet(wallet) => wallet.to_string(),
+            Party::Channel(channel) => channel.to_string(),
         }
     }
 }
@@ -148,6 +165,7 @@ impl FromStr for Party {
             Some(("acquirer", id)) => id.parse().map(Party::Acquirer),
             Some(("operator", id)) => id.parse().map(Party::Operator),
             Some(("wallet", id)) => id.parse().map(Party::Wallet),
+            Some(("channel", id)) => id.parse().map(Party::Channel),
             _ => Err(NumberError::new(text, "a party", "role:id, such as issuer:2000")),
         }
     }
@@ -159,10 +177,14 @@ mod tests {
 
     #[test]
     fn a_party_reads_back_from_its_name() {
-        for name in ["issuer:2000", "acquirer:0670", "operator:20000201", "wallet:baidu-wallet"] {
+        for name in
+            ["issuer:2000", "acquirer:0670", "operator:20000201", "wallet:baidu-wallet", "channel:elechong"]
+        {
             assert_eq!(name.parse::<Party>().unwrap().to_string(), name);
         }
-        for wrong in ["issuer", "issuer:20", "bank:1", "wallet:", "wallet:A", "operator:123456789"] {
+        for wrong in
+            ["issuer", "issuer:20", "bank:1", "wallet:", "wallet:A", "channel:", "operator:123456789"]
+        {
             assert!(wrong.parse::<Party>().is_err(), "{wrong}");
         }
     }

@@ -172,13 +172,13 @@ pub(super) async fn get_match(
     Path(on): Path<String>,
 ) -> Result<Json<DayMatch>, Problem> {
     let (on, caller) = (day(&on)?, signed.caller);
-    if let Caller::City(_) = caller {
+    if let Caller::City(_) | Caller::Channel(_) = caller {
         return Err(Code::NotYours.about(caller));
     }
     let result = blocking(move || core.matched(on)).await?;
     Ok(Json(match caller {
         Caller::Wallet(wallet) => result.seen_by(&wallet),
-        Caller::Centre | Caller::City(_) => result,
+        Caller::Centre | Caller::City(_) | Caller::Channel(_) => result,
     }))
 }
 

@@ -5,6 +5,7 @@
 
 mod algorithm;
 mod answer;
+mod channel;
 mod hooks;
 mod json;
 mod matching;
@@ -58,12 +59,13 @@ const FILE_TIME: Duration = Duration::from_secs(100);
             verdicts and statements. Everything under /v1 but the page is signed by RFC 9421 (ed25519, \
             ecdsa-p256-sha256 or rsa-v1_5-sha256, as the key is registered) over \
             \"@method\" \"@path\" \"@query\" \"content-digest\" with created, keyid and nonce; keyid is the wallet's id, or \
-            city:CODE for a city's back end, with #NAME behind it for one of several keys. Ids are the client's and good for ever: the same id with the same body \
+            city:CODE for a city's back end or channel:ID for a channel, with #NAME behind it for one of several keys. Ids are the client's and good for ever: the same id with the same body \
             gives the same answer, with another body it is refused with the stored digest. Amounts are whole fen.",
         license(name = "Apache-2.0 OR MIT")
     ),
     tags(
         (name = "wallet", description = "For wallets (第三方支付)"),
+        (name = "channel", description = "For channels, whose loads a wallet pays (渠道)"),
         (name = "phone", description = "For phones: GlobalPlatform SERAM 2.0 (手机)"),
         (name = "operator", description = "For cities and their operators (通卡公司、运营单位)"),
     )
@@ -117,6 +119,8 @@ fn described(core: &Arc<Core>, time: Duration) -> OpenApiRouter<Arc<Core>> {
         .routes(routes!(wallet::place_order, wallet::list_orders))
         .routes(routes!(wallet::get_order))
         .routes(routes!(wallet::cancel_order))
+        .routes(routes!(channel::ask_for_load, channel::list_channel_orders))
+        .routes(routes!(channel::get_channel_order))
         .routes(routes!(hooks::list_events))
         .routes(routes!(hooks::list_webhooks))
         .routes(routes!(hooks::put_webhook, hooks::delete_webhook))

@@ -294,7 +294,7 @@ pub(super) async fn acceptance_list(
     Ok(Json(AcceptanceList { acquirer: acquirer.to_string(), day: today.to_string(), issuers }))
 }
 
-/// What moved on a party's accounts on a day: a city's own, its operators', a wallet's own.
+/// What moved on a party's accounts on a day: a city's own, its operators', a wallet's or a channel's own.
 #[utoipa::path(get, path = "/v1/statements/{party}/{day}", tag = "operator",
     params(("party" = String, Path), ("day" = String, Path)),
     responses((status = 200, body = StatementBody), (status = "4XX", body = ProblemDetails)))]
@@ -308,6 +308,7 @@ pub(super) async fn get_statement(
     let may = match (&signed.caller, &party) {
         (Caller::Centre, _) => true,
         (Caller::Wallet(wallet), Party::Wallet(of)) => wallet == of,
+        (Caller::Channel(channel), Party::Channel(of)) => channel == of,
         (Caller::City(city), Party::Issuer(of) | Party::Acquirer(of)) => city == of,
         (Caller::City(city), Party::Operator(of)) => {
             core.registry().operator(*of).is_some_and(|o| o.city == *city)

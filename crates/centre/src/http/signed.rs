@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use model::WalletId;
+use model::{ChannelId, WalletId};
 
 use super::blocking;
 use super::signature::{Claim, Target, check_body};
@@ -37,6 +37,14 @@ impl Signed {
     pub(super) fn wallet(&self) -> Result<WalletId, Problem> {
         match &self.caller {
             Caller::Wallet(wallet) => Ok(wallet.clone()),
+            other => Err(Code::NotYours.about(other)),
+        }
+    }
+
+    /// The channel, if one is at the door.
+    pub(super) fn channel(&self) -> Result<ChannelId, Problem> {
+        match &self.caller {
+            Caller::Channel(channel) => Ok(channel.clone()),
             other => Err(Code::NotYours.about(other)),
         }
     }

@@ -14,6 +14,7 @@ use super::answer::{ProblemDetails, Refusal, parse};
 use super::signed::Signed;
 use super::{blocking, iso};
 use crate::advice::advice;
+use crate::channel::PaidFor;
 use crate::core::Core;
 use crate::problem::{Code, Problem};
 use crate::store::{CardRow, HistoryTap, OrderRow, StepRow};
@@ -118,6 +119,19 @@ pub(super) struct OrderRequest {
     /// For `load` the amount, for `issue` the city's fee, if it has one.
     #[serde(default)]
     paid: Option<PaymentTaken>,
+    /// The order of a channel that this load pays: one of the passenger's plastic card, by the channel's word.
+    #[serde(default)]
+    channel: Option<ChannelOrderRef>,
+}
+
+/// Names an order of a channel.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChannelOrderRef {
+    /// The channel.
+    id: String,
+    /// Its own id of the order.
+    order: String,
 }
 
 /// Where a phone carries the order out.
@@ -242,7 +256,7 @@ fn card(row: CardRow) -> Card {
     }
 }
 
-fn order(row: OrderRow, texts: &Texts) -> Order {
+pub(super) fn order(row: OrderRow, texts: &Texts) -> Order {
     let advice = advice(&row).and_then(|code| {
         let words = texts.advice.get(code)?;
         Some(Advice { code: code.to_owned(), text: words.en.clone(), text_zh: words.zh.clone() })
@@ -279,7 +293,7 @@ fn whole(core: &Core, row: OrderRow) -> Result<Order, Problem> {
 }
 
 /// A whole number of fen, of any sign; whether it may be is the core's business.
-fn whole_fen(number: &serde_json::Number) -> Result<i64, Problem> {
+pub(super) fn whole_fen(number: &serde_json::Number) -> Result<i64, Problem> {
     match number.as_i64() {
         Some(fen) => Ok(fen),
         None if number.is_u64() => Err(Code::AmountOverLimit.about(i64::MAX)),
@@ -390,6 +404,7 @@ pub(super) async fn place_order(
         plastic: request.plastic,
         amount_fen: request.amount_fen.as_ref().map(whole_fen).transpose()?,
         paid,
+        channel: request.channel.map(|named| PaidFor { channel: named.id, order: named.order }),
         digest: signed.digest,
     };
     Ok(Json(blocking(move || core.place_order(&wallet, new).and_then(|row| whole(&core, row))).await?))

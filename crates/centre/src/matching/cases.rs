@@ -100,6 +100,7 @@ impl Core {
         let whose: (Option<&WalletId>, _) = match caller {
             Caller::Wallet(wallet) => (Some(wallet), None),
             Caller::City(city) => (None, Some(*city)),
+            Caller::Channel(_) => return Err(Code::NotYours.about(caller)),
             Caller::Centre => (None, None),
         };
         let mut rows = CaseRow::after(self.state().store.read(), whose, after, PAGE.saturating_add(1))?;

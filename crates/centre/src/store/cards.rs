@@ -66,6 +66,14 @@ impl CardRow {
     }
 
     /// The cards of one element that are, or may be, on it.
+    /// Whether it is the number of a card that lives, or will, on a phone.
+    pub(crate) fn is_virtual(db: &Db, city: CityCode, number: CardNumber) -> DbResult<bool> {
+        db.figure(
+            "SELECT EXISTS (SELECT 1 FROM cards WHERE city = $1 AND number = $2)",
+            params![city.to_string(), number.raw()],
+        )
+    }
+
     pub(crate) fn on_element(db: &Db, se_id: &str) -> DbResult<Vec<Self>> {
         db.all(
             "SELECT * FROM cards WHERE se_id = $1 AND state = 'issued' ORDER BY number",

@@ -5,6 +5,7 @@
 //! version wrote, later ones read: `user_version` counts the schema's steps.
 
 mod cards;
+mod channels;
 mod db;
 mod files;
 mod journal;
@@ -22,6 +23,7 @@ use std::str::FromStr;
 use rusqlite::Connection;
 
 pub(crate) use cards::{CardRow, CardState};
+pub(crate) use channels::{ChannelOrder, Seen};
 pub use db::DbError;
 pub(crate) use db::{Db, DbResult};
 pub(crate) use files::{Claims, FileRow, HistoryTap, NotPaid, deny, deny_list, rulings};
@@ -40,13 +42,14 @@ use self::postgres::{Postgres, for_postgres};
 use crate::problem::Problem;
 
 /// The tables, step by step; a new step is a new file, and none that was ever released changes.
-const SCHEMA: [&str; 6] = [
+const SCHEMA: [&str; 7] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
+    include_str!("schema_7.sql"),
 ];
 
 /// Why the store does not open.

@@ -8,6 +8,7 @@
 mod acceptance;
 mod agreement;
 mod certificate;
+mod channel;
 mod city;
 mod key;
 mod operator;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 pub use acceptance::{Acceptance, RefusedBecause};
 pub use agreement::{LoadAgreement, RestTo, Scope, Split, TapAgreement};
 pub use certificate::Certificate;
+pub use channel::{Bearer, Channel, ChannelFacts, ChannelLimits, UnderWallet};
 pub use city::{CardFacts, CardProfile, City, KeyGeneration};
 pub use key::{Algorithm, NoKey, PublicKey, SigningKey};
 pub use operator::{Band, Beyond, Fare, Flow, Line, Operator, Stop, Terminals, Transfer};
@@ -38,7 +40,7 @@ use agreement::Agreement;
 use shelf::Shelves;
 
 use crate::number::{CityCode, TerminalId};
-use crate::party::{OperatorId, WalletId};
+use crate::party::{ChannelId, OperatorId, WalletId};
 use crate::time::Date;
 
 #[derive(rust_embed::RustEmbed)]
@@ -54,6 +56,7 @@ pub struct Registry {
     readers: BTreeMap<TerminalId, OperatorId>,
     phones: BTreeMap<String, Phone>,
     wallets: BTreeMap<WalletId, Wallet>,
+    channels: BTreeMap<ChannelId, Channel>,
     taps: Vec<TapAgreement>,
     loads: Vec<LoadAgreement>,
     acceptance: BTreeMap<(CityCode, CityCode), Acceptance>,
@@ -105,7 +108,7 @@ impl Registry {
         if !problems.is_empty() {
             return Err(RegistryError::new(problems));
         }
-        let Shelves { cities, operators, phones, wallets, agreements, acceptance } = shelves;
+        let Shelves { cities, operators, phones, wallets, channels, agreements, acceptance } = shelves;
         let (mut taps, mut loads) = (Vec::new(), Vec::new());
         for (_, agreement) in agreements {
             match agreement {
@@ -119,6 +122,7 @@ impl Registry {
             operators: operators.into_iter().map(|(_, operator)| (operator.id, operator)).collect(),
             phones: phones.into_iter().map(|(_, phone)| (phone.id.clone(), phone)).collect(),
             wallets: wallets.into_iter().map(|(_, wallet)| (wallet.id.clone(), wallet)).collect(),
+            channels: channels.into_iter().map(|(_, channel)| (channel.id.clone(), channel)).collect(),
             acceptance: acceptance.into_iter().map(|(_, a)| ((a.acquirer, a.issuer), a)).collect(),
             taps,
             loads,
@@ -185,6 +189,17 @@ impl Registry {
     #[must_use]
     pub fn wallet(&self, id: &WalletId) -> Option<&Wallet> {
         self.wallets.get(id)
+    }
+
+    /// Every channel, in the order of their ids.
+    pub fn channels(&self) -> impl Iterator<Item = &Channel> {
+        self.channels.values()
+    }
+
+    /// The channel with this id.
+    #[must_use]
+    pub fn channel(&self, id: &ChannelId) -> Option<&Channel> {
+        self.channels.get(id)
     }
 
     /// Every exception to the rule of [`Registry::accepts`].

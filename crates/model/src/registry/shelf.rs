@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::acceptance::Acceptance;
 use super::agreement::{Agreement, LoadAgreement, TapAgreement};
 use super::certificate;
+use super::channel::Channel;
 use super::city::City;
 use super::operator::Operator;
 use super::phone::Phone;
@@ -12,6 +13,7 @@ use super::source::{Problem, Source};
 use super::text::Which;
 use super::wallet::Wallet;
 use crate::number::{CityCode, TerminalId};
+use crate::party::WalletId;
 
 /// What is found wrong on the way.
 pub(super) type Problems = Vec<Problem>;
@@ -38,12 +40,20 @@ pub(super) struct Shelves<'a> {
     pub(super) operators: Vec<(Source<'a>, Operator)>,
     pub(super) phones: Vec<(Source<'a>, Phone)>,
     pub(super) wallets: Vec<(Source<'a>, Wallet)>,
+    pub(super) channels: Vec<(Source<'a>, Channel)>,
     pub(super) agreements: Vec<(Source<'a>, Agreement)>,
     pub(super) acceptance: Vec<(Source<'a>, Acceptance)>,
 }
 
-const FOLDERS: [&str; 6] =
-    [Acceptance::FOLDER, Agreement::FOLDER, City::FOLDER, Operator::FOLDER, Phone::FOLDER, Wallet::FOLDER];
+const FOLDERS: [&str; 7] = [
+    Acceptance::FOLDER,
+    Agreement::FOLDER,
+    Channel::FOLDER,
+    City::FOLDER,
+    Operator::FOLDER,
+    Phone::FOLDER,
+    Wallet::FOLDER,
+];
 
 fn put<'a, T: Record>(shelf: &mut Vec<(Source<'a>, T)>, source: Source<'a>, problems: &mut Problems) {
     match T::read(&source) {
@@ -72,6 +82,7 @@ impl<'a> Shelves<'a> {
                 Some((Operator::FOLDER, _)) => put(&mut shelves.operators, source, problems),
                 Some((Phone::FOLDER, _)) => put(&mut shelves.phones, source, problems),
                 Some((Wallet::FOLDER, _)) => put(&mut shelves.wallets, source, problems),
+                Some((Channel::FOLDER, _)) => put(&mut shelves.channels, source, problems),
                 Some((Agreement::FOLDER, _)) => put(&mut shelves.agreements, source, problems),
                 Some((Acceptance::FOLDER, _)) => put(&mut shelves.acceptance, source, problems),
                 _ => {
@@ -89,11 +100,14 @@ impl<'a> Shelves<'a> {
         self.check_cities(problems);
         self.check_operators(problems);
         self.check_agreements(problems);
+        self.check_channels(problems);
         self.check_acceptance(problems);
         let cities = self.cities.iter().map(|(source, city)| (source, city.certificates.as_slice()));
         let wallets =
             self.wallets.iter().map(|(source, wallet)| (source, wallet.facts.certificates.as_slice()));
-        certificate::check(cities.chain(wallets), problems);
+        let channels =
+            self.channels.iter().map(|(source, channel)| (source, channel.facts.certificates.as_slice()));
+        certificate::check(cities.chain(wallets).chain(channels), problems);
     }
 
     fn city(&self, code: CityCode) -> Option<&City> {
@@ -166,7 +180,9 @@ impl<'a> Shelves<'a> {
                     if let Which::Only(city) = load.city {
                         self.want_city(source, "city", city, problems);
                     }
-                    self.want_wallet(source, load, problems);
+                    if let Some(id) = load.wallet.named() {
+                        self.want_wallet(source, "wallet", id, problems);
+                    }
                     let key = |l: &LoadAgreement| (l.wallet.clone(), l.city, l.from);
                     let twin = loads.iter().find(|(_, other)| key(other) == key(load)).map(|(file, _)| *file);
                     loads.push((source.file, load));
@@ -181,12 +197,21 @@ impl<'a> Shelves<'a> {
         }
     }
 
-    fn want_wallet(&self, source: &Source<'_>, load: &LoadAgreement, problems: &mut Problems) {
-        if let Some(id) = load.wallet.named()
-            && !self.wallets.iter().any(|(_, wallet)| wallet.id == *id)
-        {
+    fn want_wallet(&self, source: &Source<'_>, field: &str, id: &WalletId, problems: &mut Problems) {
+        if !self.wallets.iter().any(|(_, wallet)| wallet.id == *id) {
             let what = format!("no wallet is called {id}; expected a file name of {}/", Wallet::FOLDER);
-            problems.push(source.problem("wallet", what));
+            problems.push(source.problem(field, what));
+        }
+    }
+
+    fn check_channels(&self, problems: &mut Problems) {
+        for (source, channel) in &self.channels {
+            for (number, city) in channel.facts.cities.iter().enumerate() {
+                self.want_city(source, &format!("cities.{number}"), *city, problems);
+            }
+            for (number, under) in channel.facts.under.iter().enumerate() {
+                self.want_wallet(source, &format!("under.{number}.wallet"), &under.wallet, problems);
+            }
         }
     }
 
