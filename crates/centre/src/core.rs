@@ -265,6 +265,7 @@ impl Core {
         let pace = match caller {
             Caller::Wallet(id) => self.registry.wallet(id).map(|wallet| wallet.facts.limits.pace()),
             Caller::City(code) => self.registry.city(*code).map(|city| city.limits.pace()),
+            Caller::Channel(id) => self.registry.channel(id).map(|channel| channel.facts.limits.pace()),
             Caller::Centre => None,
         };
         self.pacer.admit(caller, pace.unwrap_or_default())

@@ -4,8 +4,11 @@
 //! Invariant: a channel takes no money from a passenger; each of its orders is paid by a wallet that it has an
 //! agreement with. What is absent is not allowed, but for limits: what is absent there is not limited.
 
+use std::num::NonZeroU32;
+
 use super::certificate::Certificate;
 use super::key::{self, NoKey, PublicKey, SigningKey};
+use super::pace::Pace;
 use super::shelf::{Problems, Record};
 use super::source::{Problem, Source};
 use super::text::{self, Name};
@@ -68,6 +71,18 @@ pub struct ChannelLimits {
     pub card_hour_orders: Option<u32>,
     /// By the channel in a day.
     pub channel_day_fen: Option<Fen>,
+    /// Signed requests in a second, as in [`Pace::default`] if absent.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Signed requests at once, as in [`Pace::default`] if absent.
+    pub requests_burst: Option<NonZeroU32>,
+}
+
+impl ChannelLimits {
+    /// How fast it may send requests.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        Pace::of(self.requests_per_second, self.requests_burst)
+    }
 }
 
 /// What a channel and a wallet have agreed.
