@@ -5,7 +5,7 @@
 //! taken. What a channel asks for moves nothing and has no session until then.
 //!
 //! Invariant: what a channel asks for is paid once, by the wallet it named, in the amount it named, in time, and loads
-//! the card it named; of two orders that would pay it one is placed. The fee is posted in the load's own entry.
+//! the card it named; of two orders that would pay it one is placed. The fee is held, posted and let go in the load's own entry.
 
 use ledger::Leg;
 use model::registry::{Bearer, Channel};

@@ -44,13 +44,14 @@ impl<'a> OrderMoney<'a> {
         OrderMoney { channel, ..self }
     }
 
-    /// Names the money as in doubt, before the card may get it, and holds what the wallet will owe the issuer for it.
+    /// Names the money as in doubt, before the card may get it, and holds what the wallet will owe the issuer for it,
+    /// and whoever bears it a channel.
     ///
     /// # Errors
     /// [`Code::NetDebitCap`]: the wallet owes too much already, and nothing is held.
     pub(crate) fn pend(&self, ledger: &mut dyn Ledger) -> Result<(), Problem> {
         let mut held = vec![leg(paid_in(&self.order.wallet)?, doubt(self.city)?, self.amount)?];
-        held.extend(self.owed()?);
+        held.extend(self.dues()?);
         ledger.pend(self.entry(held)?)?;
         Ok(())
     }
@@ -65,10 +66,7 @@ impl<'a> OrderMoney<'a> {
         // What an earlier release has pended does not hold the debt yet.
         let held = ledger.find(&self.id()?)?.and_then(|story| story.opened.fact.entry().cloned());
         if !held.is_some_and(|entry| entry.legs.iter().any(|leg| leg.debit().kind() == "due")) {
-            legs.extend(self.owed()?);
-        }
-        if let Some(channel) = &self.channel {
-            legs.extend(channel.leg(self.order, self.city)?);
+            legs.extend(self.dues()?);
         }
         let entry = self.entry(legs)?;
         #[cfg(feature = "planted-bugs")]
@@ -90,6 +88,15 @@ impl<'a> OrderMoney<'a> {
         let legs = vec![leg(paid_in(&self.order.wallet)?, refund, self.amount)?];
         ledger.void(self.entry(legs)?)?;
         Ok(())
+    }
+
+    /// What will be owed: by the wallet to the issuer, and a channel's fee.
+    fn dues(&self) -> Result<Vec<Leg>, Problem> {
+        let mut dues = Vec::from_iter(self.owed()?);
+        if let Some(channel) = &self.channel {
+            dues.extend(channel.leg(self.order, self.city)?);
+        }
+        Ok(dues)
     }
 
     /// What the wallet will owe the issuer: the amount less its fee.

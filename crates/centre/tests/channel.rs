@@ -114,6 +114,7 @@ async fn a_doubt_keeps_the_fee_back_and_its_end_decides_over_both() {
         let mut losing = Losing { card: &mut card, at: Some((CREDIT, loss)) };
         assert_eq!(centre.carry_out(&order, SE, &mut losing).await, "in_doubt");
         assert_eq!(books(&centre), [0, 0, 5000, 0, 0, 0, 0], "the money is named, nobody owes yet");
+        assert_eq!(centre.account("due:channel:elechong"), (0, 15), "the fee is held with it");
         asked(&centre, "c2", 1, 700).await;
         let next = paid(&centre, "w2", "c2", 700).await;
         assert_eq!(centre.carry_out(&next, SE, &mut card).await, "done");
@@ -275,6 +276,24 @@ fn limited(from: &str, to: &str) -> Centre {
     with_file("channels/elechong.toml", text.replace(from, to))
 }
 
+fn wallet_limited(limits: &str) -> Centre {
+    let text =
+        format!("name = {{ zh = \"支付宝\", en = \"Alipay\" }}\nmax_order_fen = 50000\n[limits]\n{limits}\n");
+    with_file("wallets/alipay.toml", text)
+}
+
+#[tokio::test]
+async fn the_wallets_net_debit_cap_covers_the_channels_fee_before_the_card_gets_anything() {
+    for (cap, told, held) in [(4990, "done", 5000), (4989, "refused", 0)] {
+        let centre = wallet_limited(&format!("net_debit_cap_fen = {cap}"));
+        let mut card = plastic(CITY, 1);
+        asked(&centre, "c1", 1, 5000).await;
+        let order = paid(&centre, "w1", "c1", 5000).await;
+        assert_eq!(centre.carry_out(&order, SE, &mut card).await, told, "{cap}");
+        assert_eq!((balance(&mut card, AID), books(&centre)[1]), (held, held.into()), "{cap}");
+    }
+}
+
 #[tokio::test]
 async fn a_channels_limits_hold_to_the_fen_and_what_came_to_nothing_gives_its_room_back() {
     let code = async |centre: &Centre, id: &str, running, fen| {
@@ -309,8 +328,7 @@ async fn a_channels_limits_hold_to_the_fen_and_what_came_to_nothing_gives_its_ro
         assert_eq!(code(&centre, id, running, 1).await, expected);
     }
     // The wallet's own limits hold beside them.
-    let text = file("wallets/alipay.toml") + "[limits]\nwallet_day_fen = 100\n";
-    let centre = with_file("wallets/alipay.toml", text);
+    let centre = wallet_limited("wallet_day_fen = 100");
     asked(&centre, "c1", 1, 101).await;
     let refusal = centre.refused("POST", "/v1/orders", "alipay", pay("w1", "c1", 101)).await;
     assert_eq!(
