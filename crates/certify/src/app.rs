@@ -33,6 +33,18 @@ impl AppDriver {
         read(path, answer)
     }
 
+    /// A file, as it is.
+    fn text(&self, path: &str) -> Result<String, String> {
+        let answer = self.agent.get(format!("{}{path}", self.base)).call();
+        let mut answer = answer.map_err(|error| format!("{path}: {error}"))?;
+        let text = answer.body_mut().read_to_string().map_err(|error| format!("{path}: {error}"))?;
+        if answer.status().is_success() {
+            Ok(text)
+        } else {
+            Err(format!("{path}: {}: {text}", answer.status()))
+        }
+    }
+
     fn get(&self, path: &str) -> Result<Value, String> {
         read(path, self.agent.get(format!("{}{path}", self.base)).call())
     }
@@ -71,8 +83,17 @@ impl Driver for AppDriver {
                 let card = if ask.plastic { ("plastic", json!(true)) } else { se_id() };
                 self.post("/app/load", &with(&[card, ("amount_fen", json!(ask.amount_fen))]))?
             }
+            Verb::Refund => self.post("/app/refund", &with(&[("plastic", json!(true))]))?,
+            Verb::Cancel => {
+                // Whether it was heard, the order says.
+                let _ = self.post(&format!("/app/orders/{}/cancel", ask.order), &who);
+                self.get(&format!("/app/orders/{}", ask.order))?
+            }
+            // A wallet that knows its own address has registered its webhook by itself.
+            Verb::Hook | Verb::Day => Value::Null,
             Verb::Show => self.get(&format!("/app/orders/{}", ask.order))?,
         };
+        let day = (ask.verb == Verb::Day).then(|| self.text(&format!("/app/days/{}/file", ask.day)));
         let me = self.get(&format!("/app/me?name={}", ask.user))?;
         let fen = |name: &str| me[name].as_i64().ok_or_else(|| format!("/app/me: no {name}"));
         let text = |name: &str| order[name].as_str().map(str::to_owned);
@@ -81,6 +102,7 @@ impl Driver for AppDriver {
             state: text("state"),
             available_fen: fen("available_fen")?,
             held_fen: fen("held_fen")?,
+            file: day.transpose()?,
         })
     }
 }

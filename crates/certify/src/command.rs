@@ -83,6 +83,7 @@ mod tests {
             phone: "oppo-find7".into(),
             se_id: "00".into(),
             amount_fen: 5000,
+            day: "2014-10-20".into(),
             plastic: true,
             order: String::new(),
         })
@@ -91,7 +92,8 @@ mod tests {
     #[test]
     fn the_environment_asks_and_the_last_line_answers() {
         let line = r#"echo hello; echo "{\"order\":\"$YIKATONG_DO\",\"available_fen\":1,\"held_fen\":$YIKATONG_AMOUNT_FEN,\"more\":0}""#;
-        let said = Said { order: Some("load".into()), state: None, available_fen: 1, held_fen: 5000 };
+        let said =
+            Said { order: Some("load".into()), state: None, available_fen: 1, held_fen: 5000, file: None };
         assert_eq!(ask(line), Ok(said));
     }
 

@@ -1,4 +1,4 @@
-//! The driver contract (驱动约定): four verbs that a wallet's developer writes in an evening, in any language.
+//! The driver contract (驱动约定): a few verbs that a wallet's developer writes in an evening, in any language.
 //!
 //! Each is one request to the wallet and one line of JSON back; the wallet keeps its own state between them, as it does
 //! between the taps of a passenger. Sessions need no hand-over: the kit is the centre, and knows them.
@@ -14,6 +14,14 @@ pub enum Verb {
     Issue,
     /// Order a load of the card on the phone, or of the plastic card held to it.
     Load,
+    /// Order the plastic card back, and its whole value with it.
+    Refund,
+    /// Take the order back; then say how it stands, whether the centre was heard or not.
+    Cancel,
+    /// Register the webhook at the centre; nothing to do for a wallet that has none or has registered it.
+    Hook,
+    /// Make the daily file of the day, as far as it has come.
+    Day,
     /// Ask the centre how the order stands, as the wallet does for a passenger who looks.
     Show,
 }
@@ -39,9 +47,11 @@ pub struct Ask {
     pub se_id: String,
     /// With `open` the money in the wallet, with `load` the amount: `YIKATONG_AMOUNT_FEN`.
     pub amount_fen: i64,
+    /// With `day`, which: `YIKATONG_DAY`, as 2014-10-20.
+    pub day: String,
     /// Whether the load is of a plastic card: `YIKATONG_PLASTIC`, 1 or 0.
     pub plastic: bool,
-    /// With `show`, the order: `YIKATONG_ORDER`.
+    /// With `show` and `cancel`, the order: `YIKATONG_ORDER`.
     pub order: String,
 }
 
@@ -59,6 +69,9 @@ pub struct Said {
     pub available_fen: i64,
     /// The passenger's money that is held for open orders.
     pub held_fen: i64,
+    /// With `day`, the file's text.
+    #[serde(default)]
+    pub file: Option<String>,
 }
 
 /// The way to the wallet under test.
@@ -78,6 +91,10 @@ impl Verb {
             Verb::Open => "open",
             Verb::Issue => "issue",
             Verb::Load => "load",
+            Verb::Refund => "refund",
+            Verb::Cancel => "cancel",
+            Verb::Hook => "hook",
+            Verb::Day => "day",
             Verb::Show => "show",
         }
     }
@@ -86,7 +103,7 @@ impl Verb {
 impl Ask {
     /// The environment of a command.
     #[must_use]
-    pub fn environment(&self) -> [(&'static str, String); 11] {
+    pub fn environment(&self) -> [(&'static str, String); 12] {
         [
             ("YIKATONG_DO", self.verb.as_str().to_owned()),
             ("YIKATONG_SCENARIO", self.scenario.to_owned()),
@@ -97,6 +114,7 @@ impl Ask {
             ("YIKATONG_PHONE", self.phone.clone()),
             ("YIKATONG_SE_ID", self.se_id.clone()),
             ("YIKATONG_AMOUNT_FEN", self.amount_fen.to_string()),
+            ("YIKATONG_DAY", self.day.clone()),
             ("YIKATONG_PLASTIC", u8::from(self.plastic).to_string()),
             ("YIKATONG_ORDER", self.order.clone()),
         ]

@@ -13,6 +13,7 @@ mod command;
 mod driver;
 mod fault;
 mod finding;
+mod hooks;
 mod play;
 mod report;
 mod scenario;

@@ -11,7 +11,7 @@ use tsm::seram::SecureElement;
 
 use crate::driver::{Ask, Driver, Said, Verb};
 use crate::fault::{Fault, Seen};
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Words};
 use crate::stage::Stage;
 
 /// What every passenger begins with, in fen.
@@ -22,6 +22,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 const LOOKS: u32 = 8;
 /// CREDIT FOR LOAD.
 const CREDIT: u8 = 0x52;
+/// DEBIT FOR PURCHASE.
+const DEBIT: u8 = 0x54;
 /// Orders and cards.
 const POSTS: [&str; 2] = ["/v1/orders", "/v1/cards"];
 
@@ -42,11 +44,12 @@ pub(crate) type Played<T = ()> = Result<T, Stop>;
 pub(crate) struct Play<'a> {
     pub(crate) stage: &'a Stage,
     driver: &'a mut dyn Driver,
-    ask: Ask,
+    pub(crate) ask: Ask,
     element: SoftwareElement,
     plastic: PlasticCard,
     begun: usize,
     pub(crate) findings: Vec<Finding>,
+    pub(crate) note: Option<Words>,
 }
 
 impl<'a> Play<'a> {
@@ -70,10 +73,12 @@ impl<'a> Play<'a> {
             phone: stage.phone.clone(),
             se_id: element.se_id(),
             amount_fen: OPENING,
+            day: stage.now().date().to_string(),
             plastic: false,
             order: String::new(),
         };
-        Ok(Play { begun: stage.layer.place(), stage, driver, ask, element, plastic, findings: Vec::new() })
+        let begun = stage.layer.place();
+        Ok(Play { begun, stage, driver, ask, element, plastic, findings: Vec::new(), note: None })
     }
 
     pub(crate) fn find(&mut self, code: Code, seen: impl std::fmt::Display) {
@@ -83,7 +88,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn said(&mut self, ask: Ask) -> Played<Said> {
+    pub(crate) fn said(&mut self, ask: Ask) -> Played<Said> {
         let verb = ask.verb;
         self.driver.ask(&ask).map_err(|why| {
             self.find(Code::DriverFailed, format_args!("{}: {why}", verb.as_str()));
@@ -104,6 +109,37 @@ impl<'a> Play<'a> {
 
     pub(crate) fn load(&mut self, amount_fen: i64, chip: Chip) -> Played<Said> {
         self.said(Ask { verb: Verb::Load, amount_fen, plastic: chip == Chip::Plastic, ..self.ask.clone() })
+    }
+
+    /// The plastic card is to be given back.
+    pub(crate) fn refund(&mut self) -> Played<Said> {
+        self.said(Ask { verb: Verb::Refund, amount_fen: 0, plastic: true, ..self.ask.clone() })
+    }
+
+    /// The passenger takes the order back.
+    pub(crate) fn cancel(&mut self, order: &str) -> Played<Said> {
+        self.said(Ask { verb: Verb::Cancel, order: order.to_owned(), amount_fen: 0, ..self.ask.clone() })
+    }
+
+    /// The wallet's file of the day on which the scenario began.
+    pub(crate) fn day_file(&mut self) -> Played<String> {
+        let said = self.said(Ask { verb: Verb::Day, amount_fen: 0, ..self.ask.clone() })?;
+        said.file.ok_or_else(|| {
+            self.find(Code::DayFileBad, "the driver's answer has no `file`");
+            Stop
+        })
+    }
+
+    /// The day on which the scenario began.
+    pub(crate) fn day(&self) -> &str {
+        &self.ask.day
+    }
+
+    /// Whether the wallet asked the centre to take the order back, and was heard.
+    pub(crate) fn cancel_heard(&self, order: &str) -> bool {
+        let path = format!("/v1/orders/{order}/cancel");
+        let heard = |seen: &Seen| seen.answer.as_ref().is_some_and(|(status, _)| *status == 200);
+        self.tape().iter().any(|seen| seen.method == "POST" && seen.path == path && heard(seen))
     }
 
     /// The wallet is asked to look.
@@ -163,11 +199,21 @@ impl<'a> Play<'a> {
 
     /// The passenger holds the chip to the phone until the order is through, or leaves at CREDIT FOR LOAD.
     pub(crate) fn carry_out(&mut self, order: &str, chip: Chip, leaves: bool) -> Played {
+        self.session_of(order, chip, leaves.then_some(CREDIT))
+    }
+
+    /// The card leaves at DEBIT FOR PURCHASE: the value is off it, and nobody has heard.
+    pub(crate) fn leaves_at_debit(&mut self, order: &str) -> Played {
+        self.session_of(order, Chip::Plastic, Some(DEBIT))
+    }
+
+    fn session_of(&mut self, order: &str, chip: Chip, leaves_at: Option<u8>) -> Played {
+        let leaves = leaves_at.is_some();
         let Some(session) = self.session(order) else {
             self.find(Code::OrderNotSent, format_args!("order {order}: the centre has none of this id"));
             return Err(Stop);
         };
-        let at = leaves.then_some((CREDIT, Cut::Answer));
+        let at = leaves_at.map(|instruction| (instruction, Cut::Answer));
         let links = &self.stage.links;
         let end = match chip {
             Chip::Phone => {
@@ -264,6 +310,11 @@ impl<'a> Play<'a> {
     /// The next so many sendings of an order meet a fault.
     pub(crate) fn on_order(&self, fault: &Fault, times: usize) {
         self.stage.layer.plan("POST", POSTS[0], fault, times);
+    }
+
+    /// Every wish to take an order back meets a fault, until all is calm again.
+    pub(crate) fn on_cancel(&self, fault: &Fault) {
+        self.stage.layer.plan("POST", "/v1/orders/", fault, 1000);
     }
 
     /// Every question about an order meets a fault, until all is calm again.

@@ -24,6 +24,9 @@ pub struct Run {
     pub orders: Vec<String>,
     /// What was found.
     pub findings: Vec<Finding>,
+    /// What was left out of it, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Words>,
 }
 
 /// A whole run of the kit.
@@ -109,6 +112,9 @@ impl Report {
         }
         for code in &self.not_played {
             let _ = writeln!(text, "| `{code}` | | not played 未执行 |");
+        }
+        for (code, note) in self.scenarios.iter().filter_map(|run| Some((&run.code, run.note.as_ref()?))) {
+            let _ = writeln!(text, "\n`{code}`: {} {}", note.en, note.zh);
         }
         for run in self.scenarios.iter().filter(|run| !run.passed) {
             let _ = writeln!(text, "\n## `{}`\n", run.code);

@@ -7,15 +7,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
 use centre::http::{Target as Signed, demo_signing_key, sign};
 use certify::{Ask, Checked, Config, Driver, Report, Said, Stage, Verb, check, scenario_codes};
 use keys::Seeded;
 use model::registry::Registry;
 use model::{CardTime, Clock, Fen};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use wallet::{
     Core, Demo, Device, HttpTransport, Method, NoPush, PasswordCost, Payer, Pick, Reply, Request, Storage,
-    Target, Transport, TransportError, demo_signing_seed,
+    Target, Told, Transport, TransportError, demo_signing_seed,
 };
 
 const WALLET: &str = "alipay";
@@ -46,6 +50,59 @@ enum Flaw {
     PaysBackTwice,
     NeverAsksAgain,
     BelievesTheLastWord,
+    CancelsByItself,
+    CancelKeepsTheHold,
+    CancelPaysTwice,
+    RefundsAtOnce,
+    RefundsTwice,
+    RefundIsLess,
+    HookDeaf,
+    HookSlammed,
+    HookBelievesAnyone,
+    HookTakesOld,
+    HookBelievesTheBody,
+    HookPaysEachTime,
+    DayOneFenOff,
+    DayWithoutAnOrder,
+    DayWithOneTwice,
+    DayWrongWord,
+    DayWrongDigest,
+    DayOfAnotherWallet,
+}
+
+/// A daily file with other lines, and with a trailer that fits them.
+fn rewritten(file: &str, change: impl FnOnce(&mut Vec<Vec<String>>)) -> String {
+    let rows: Vec<&str> = file.lines().collect();
+    let fields = |row: &&str| row.split(',').map(str::to_owned).collect::<Vec<_>>();
+    let mut lines: Vec<Vec<String>> = rows[1..rows.len() - 1].iter().map(fields).collect();
+    change(&mut lines);
+    let sum = |word: &str| -> i64 {
+        lines.iter().filter(|l| l[4] == word).map(|l| l[3].parse::<i64>().unwrap()).sum()
+    };
+    let text = |line: &Vec<String>| line.join(",") + "\n";
+    let body = format!("{}\n{}", rows[0], lines.iter().map(text).collect::<String>());
+    let (paid, refunded, held) = (sum("paid"), sum("refunded"), sum("held"));
+    let digest = hex::encode(Sha256::digest(body.as_bytes()));
+    format!("{body}END,{},{paid},{refunded},{held},{digest}\n", lines.len())
+}
+
+fn flawed_day(flaw: Flaw, file: String) -> String {
+    match flaw {
+        Flaw::DayOneFenOff => rewritten(&file, |lines| {
+            let line = lines.iter_mut().find(|line| line[4] == "paid").unwrap();
+            line[3] = (line[3].parse::<i64>().unwrap() + 1).to_string();
+        }),
+        Flaw::DayWithoutAnOrder => rewritten(&file, |lines| {
+            lines.retain(|line| line[1] != "refund");
+        }),
+        Flaw::DayWithOneTwice => rewritten(&file, |lines| lines.insert(0, lines[0].clone())),
+        Flaw::DayWrongWord => rewritten(&file, |lines| {
+            lines.iter_mut().find(|line| line[4] == "held").unwrap()[4] = "paid".into();
+        }),
+        Flaw::DayWrongDigest => file.replacen("load", "LOAD", 1),
+        Flaw::DayOfAnotherWallet => file.replacen(WALLET, "wechat-pay", 1),
+        _ => file,
+    }
 }
 
 /// A way to the centre that signs anew what it has changed.
@@ -107,9 +164,38 @@ impl Transport for Flawed {
 
 /// A wallet in process, under a driver that may lie as its wallet would.
 struct InProcess {
-    core: Core,
+    core: Arc<Core>,
+    /// Where its webhook is, and the events that it took.
+    hook: String,
+    heard: Arc<Mutex<Vec<Value>>>,
+    _runtime: tokio::runtime::Runtime,
     flaw: Flaw,
     last: Option<Said>,
+}
+
+/// The wallet's door for webhooks, with its flaw.
+fn hear(core: &Core, flaw: Flaw, heard: &Mutex<Vec<Value>>, headers: &HeaderMap, body: &[u8]) -> StatusCode {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let event: Value = serde_json::from_slice(body).unwrap_or_default();
+    let sent: i64 = header("webhook-timestamp").parse().unwrap_or_default();
+    match flaw {
+        Flaw::HookDeaf => return StatusCode::NO_CONTENT,
+        Flaw::HookSlammed => return StatusCode::INTERNAL_SERVER_ERROR,
+        Flaw::HookTakesOld if (Now.now().unix_seconds() - sent).abs() > 300 => return StatusCode::NO_CONTENT,
+        Flaw::HookBelievesAnyone => {
+            let _ = core.refresh(event["data"]["id"].as_str().unwrap());
+            return StatusCode::NO_CONTENT;
+        }
+        _ => {}
+    }
+    let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp"));
+    match core.hear(Told { id, timestamp, signature: header("webhook-signature") }, body) {
+        Ok(()) => {
+            heard.lock().unwrap().push(event);
+            StatusCode::NO_CONTENT
+        }
+        Err(problem) => StatusCode::from_u16(problem.code.status()).unwrap(),
+    }
 }
 
 impl InProcess {
@@ -130,7 +216,21 @@ impl InProcess {
             password_cost: PasswordCost::CHEAP,
             demo: Some(Demo { name: "li".into(), password: PASSWORD.into(), opening: Fen::ZERO }),
         });
-        InProcess { core: core.unwrap(), flaw, last: None }
+        let (core, heard) = (Arc::new(core.unwrap()), Arc::new(Mutex::default()));
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let hook = format!("http://{}/hooks/centre", listener.local_addr().unwrap());
+        let (ours, taken) = (Arc::clone(&core), Arc::clone(&heard));
+        let door = axum::Router::new().route(
+            "/hooks/centre",
+            post(move |headers: HeaderMap, body: Bytes| async move {
+                let hear = move || hear(&ours, flaw, &taken, &headers, &body);
+                tokio::task::spawn_blocking(hear).await.unwrap()
+            }),
+        );
+        runtime.spawn(async move { axum::serve(listener, door).await });
+        InProcess { core, hook, heard, _runtime: runtime, flaw, last: None }
     }
 
     fn honest(&self, ask: &Ask) -> Result<Said, wallet::Problem> {
@@ -150,6 +250,17 @@ impl InProcess {
                 let pick = Pick { se_id: Some(ask.se_id.clone()), ..Pick::default() };
                 Some(self.core.load(&payer, Target::Card(pick), Fen::new(ask.amount_fen))?)
             }
+            Verb::Refund => Some(self.core.refund(&payer, Target::Plastic)?),
+            Verb::Cancel if self.flaw == Flaw::CancelsByItself => Some(self.core.order(&ask.order)?),
+            Verb::Cancel => {
+                let _ = self.core.cancel(&payer, &ask.order); // whether it was heard, the order says
+                Some(self.core.refresh(&ask.order)?)
+            }
+            Verb::Hook => {
+                self.core.register_hook(&self.hook)?;
+                None
+            }
+            Verb::Day => None,
             Verb::Show if self.flaw == Flaw::NeverAsksAgain => Some(self.core.order(&ask.order)?),
             Verb::Show => Some(self.core.refresh(&ask.order)?),
         };
@@ -159,6 +270,10 @@ impl InProcess {
             order: order.map(|order| order.id),
             available_fen: purse.available.get(),
             held_fen: purse.held.get(),
+            file: (ask.verb == Verb::Day)
+                .then(|| self.core.daily_file(ask.day.parse().unwrap()))
+                .transpose()?
+                .map(|file| flawed_day(self.flaw, file)),
         })
     }
 }
@@ -176,6 +291,30 @@ impl Driver for InProcess {
             (Flaw::ForgetsToHold, "created") => {
                 (said.available_fen, said.held_fen) = (said.available_fen + said.held_fen, 0);
             }
+            (Flaw::HookBelievesTheBody, "done") => {
+                let heard = self.heard.lock().unwrap();
+                said.state =
+                    heard.last().and_then(|event| event["data"]["state"].as_str()).map(str::to_owned);
+            }
+            (Flaw::HookPaysEachTime, "done") => {
+                let times = self.heard.lock().unwrap().len() as i64;
+                said.available_fen -= 5000 * (times - 1);
+            }
+            (Flaw::CancelsByItself, "created") if ask.verb == Verb::Cancel => gives_back(&mut said),
+            (Flaw::CancelKeepsTheHold, "refused") => {
+                (said.available_fen, said.held_fen) = (said.available_fen - 5000, 5000);
+            }
+            (Flaw::CancelPaysTwice, "refused")
+                if self.last.as_ref().is_some_and(|l| l.state == said.state) =>
+            {
+                said.available_fen += 5000;
+            }
+            (Flaw::RefundsAtOnce, "created") if ask.verb == Verb::Refund => said.available_fen += 5000,
+            (Flaw::RefundsTwice, "done") if said.available_fen == 100_000 => {
+                let before = self.last.as_ref().filter(|last| last.state == said.state);
+                said.available_fen += before.map_or(0, |_| 5000);
+            }
+            (Flaw::RefundIsLess, "done") if said.available_fen == 100_000 => said.available_fen -= 1,
             (Flaw::DoneWhenPlaced, "unknown") => said.state = Some("done".into()),
             (Flaw::PaysBackTwice, "refused") if ask.verb == Verb::Show => {
                 let before = self.last.as_ref().filter(|last| last.state == said.state);
@@ -217,9 +356,14 @@ fn the_reference_wallet_passes_every_scenario() {
     let report = certified(Flaw::None, &[]);
     assert!(report.passed, "{}", report.to_markdown());
     assert_eq!(report.scenarios.len(), scenario_codes().len());
-    assert!(
-        report.scenarios.iter().all(|run| run.orders.len() == if run.code == "plain-phone" { 2 } else { 1 })
-    );
+    for run in &report.scenarios {
+        let orders = match run.code.as_str() {
+            "plain-phone" | "refund" | "webhooks" => 2,
+            "daily-file" => 4,
+            _ => 1,
+        };
+        assert_eq!(run.orders.len(), orders, "{}", run.code);
+    }
 }
 
 #[test]
@@ -239,6 +383,27 @@ fn each_flaw_is_found_by_its_name() {
         (Flaw::PaysBackTwice, "refused-later", "money-not-back"),
         (Flaw::NeverAsksAgain, "answer-lost", "not-repeated"),
         (Flaw::BelievesTheLastWord, "states-reordered", "final-left"),
+        (Flaw::CancelsByItself, "cancel", "cancel-not-sent"),
+        (Flaw::CancelsByItself, "cancel-unheard", "failed-too-soon"),
+        (Flaw::CancelsByItself, "cancel-unheard", "money-not-held"),
+        (Flaw::CancelKeepsTheHold, "cancel", "money-not-back"),
+        (Flaw::CancelPaysTwice, "cancel", "money-not-back"),
+        (Flaw::RefundsAtOnce, "refund", "refund-differs"),
+        (Flaw::RefundsTwice, "refund", "refund-differs"),
+        (Flaw::RefundIsLess, "refund", "refund-differs"),
+        (Flaw::DoubtIsFailure, "refund", "doubt-not-shown"),
+        (Flaw::HookDeaf, "webhooks", "hook-ignored"),
+        (Flaw::HookSlammed, "webhooks", "hook-refused"),
+        (Flaw::HookBelievesAnyone, "webhooks", "hook-forged"),
+        (Flaw::HookTakesOld, "webhooks", "hook-old"),
+        (Flaw::HookBelievesTheBody, "webhooks", "final-left"),
+        (Flaw::HookPaysEachTime, "webhooks", "final-left"),
+        (Flaw::DayOneFenOff, "daily-file", "day-differs"),
+        (Flaw::DayWithoutAnOrder, "daily-file", "day-order-missing"),
+        (Flaw::DayWithOneTwice, "daily-file", "day-order-twice"),
+        (Flaw::DayWrongWord, "daily-file", "day-differs"),
+        (Flaw::DayWrongDigest, "daily-file", "day-file-bad"),
+        (Flaw::DayOfAnotherWallet, "daily-file", "day-file-bad"),
     ] {
         let report = certified(flaw, &[scenario]);
         let run = &report.scenarios[0];

@@ -1,7 +1,10 @@
 //! The scenarios (认证场景): what a wallet meets sooner or later, each from a fresh passenger on.
 
+mod back;
+mod day;
 mod fair;
 mod faults;
+mod hooks;
 
 use crate::driver::Driver;
 use crate::finding::{Code, Words};
@@ -91,6 +94,34 @@ const SCENARIOS: &[Scenario] = &[
         title: ("Old states arrive after the last one", "旧状态在最终状态之后到达"),
         play: faults::reordered,
     },
+    Scenario {
+        code: "cancel",
+        title: ("An order is taken back, twice", "撤单，重复撤"),
+        play: back::cancelled,
+    },
+    Scenario {
+        code: "cancel-unheard",
+        title: ("The wish to cancel does not arrive", "撤单请求没有送达"),
+        play: back::cancel_unheard,
+    },
+    Scenario {
+        code: "refund",
+        title: (
+            "A card is given back; it leaves mid-debit, and is settled later",
+            "退卡：扣款中途离开，之后了结",
+        ),
+        play: back::refund,
+    },
+    Scenario {
+        code: "webhooks",
+        title: ("Webhooks: doubled, out of order, forged, old", "推送：重复、乱序、伪造、过期"),
+        play: hooks::webhooks,
+    },
+    Scenario {
+        code: "daily-file",
+        title: ("The daily file, held against the orders", "日对账文件与订单核对"),
+        play: day::daily_file,
+    },
 ];
 
 /// The codes of all scenarios, in the order in which they are played.
@@ -119,7 +150,7 @@ pub fn certify(
 
 fn run(stage: &Stage, driver: &mut dyn Driver, scenario: &Scenario) -> Run {
     let title = Words { en: scenario.title.0.to_owned(), zh: scenario.title.1.to_owned() };
-    let (findings, orders) = match Play::new(stage, driver, scenario.code) {
+    let (findings, orders, note) = match Play::new(stage, driver, scenario.code) {
         Ok(mut play) => {
             // An early end has said why.
             let _ = play.open().and_then(|()| (scenario.play)(&mut play));
@@ -127,9 +158,9 @@ fn run(stage: &Stage, driver: &mut dyn Driver, scenario: &Scenario) -> Run {
             stage.skew(0);
             play.manners();
             let orders = play.sent();
-            (play.findings, orders)
+            (play.findings, orders, play.note)
         }
-        Err(error) => (vec![Code::KitFailed.seen(error)], Vec::new()),
+        Err(error) => (vec![Code::KitFailed.seen(error)], Vec::new(), None),
     };
-    Run { code: scenario.code.to_owned(), title, passed: findings.is_empty(), orders, findings }
+    Run { code: scenario.code.to_owned(), title, passed: findings.is_empty(), orders, findings, note }
 }

@@ -18,17 +18,18 @@ Example: yikatong certify wallet --id alipay --drive './drive.sh' --out report
          yikatong certify wallet --drive './drive.sh' --only answer-lost --only in-doubt --json
 
 --drive runs a shell command once for each step. Its environment says what to do:
-  YIKATONG_DO           open, issue, load or show
+  YIKATONG_DO           open, issue, load, refund, cancel, hook, day or show
   YIKATONG_CENTRE       the centre's address
   YIKATONG_WALLET       the wallet's id, the keyid of its signatures
   YIKATONG_USER         the passenger
   YIKATONG_AMOUNT_FEN   open: the money in the wallet; load: the amount
   YIKATONG_PLASTIC      load: 1 for a plastic card, 0 for the card on the phone
   YIKATONG_CITY, YIKATONG_PHONE, YIKATONG_SE_ID    issue: which card, onto which phone
-  YIKATONG_ORDER        show: the order
+  YIKATONG_ORDER        show, cancel: the order
+  YIKATONG_DAY          day: which day's file, as 2014-10-20
   YIKATONG_SCENARIO     the scenario's code
-Its last line of output is JSON: {\"order\", \"state\", \"available_fen\", \"held_fen\"}; state is one of
-unknown, created, running, in_doubt, done, refused, cancelled. See docs/certify-wallet.md.
+Its last line of output is JSON: {\"order\", \"state\", \"available_fen\", \"held_fen\"}, with day also \"file\",
+the daily file's text; state is one of unknown, created, running, in_doubt, done, refused, cancelled. See docs/certify-wallet.md.
 
 Exit codes: 0 all scenarios passed, 1 something was found or not all were played, 2 bad use or bad input.")]
     Wallet(Box<CertifyWallet>),
