@@ -128,6 +128,11 @@ impl Key16 {
             .collect()
     }
 
+    /// For whoever enciphers the key.
+    pub(crate) fn secret(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// The bytes, to be compared with a vector's.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> &[u8; 16] {

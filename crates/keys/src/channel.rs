@@ -1,17 +1,16 @@
-//! Keys of GlobalPlatform security domains, and the session keys of one SCP02 secure channel.
+//! 3DES keys of GlobalPlatform security domains, and the session keys of one SCP02 secure channel.
 //!
-//! Standard: SCP02 option 15 key derivation, cryptograms, C-MAC, C-DECRYPTION and key encryption
-//! (globalplatform.md section 1.2); diversification VISA2 and EMV CPS 1.1 (section 1.4).
+//! Standard: SCP02 options 15 and 55, key derivation, cryptograms, challenge, C-MAC, C-DECRYPTION and key encryption
+//! (globalplatform.md section 1.2).
 //! Invariant: session keys are used here and never given out; other keys leave only enciphered under S-DEK.
 
 use minicbor::{CborLen, Decode, Encode};
-use model::registry::KeyScheme;
 use subtle::ConstantTimeEq;
 
 use crate::block::{Key16, padded, unpadded};
 use crate::mac::retail_mac;
 
-/// The three keys of a security domain.
+/// The three 3DES keys of a security domain.
 #[derive(Clone, Encode, Decode, CborLen)]
 pub struct StaticKeys {
     #[n(0)]
@@ -35,25 +34,6 @@ impl StaticKeys {
         StaticKeys { enc: key.clone(), mac: key.clone(), dek: key }
     }
 
-    /// One element's keys, from its maker's and the ten diversification bytes it gives.
-    #[must_use]
-    pub fn diversified(&self, scheme: KeyScheme, data: &[u8; 10]) -> Self {
-        let [a, b, _, _, e, f, g, h, i, j] = *data;
-        let half = match scheme {
-            KeyScheme::None => return self.clone(),
-            KeyScheme::Visa2 => [a, b, e, f, g, h],
-            KeyScheme::Emv => [e, f, g, h, i, j],
-        };
-        let derive = |key: &Key16, purpose: u8| {
-            let block = |mark: u8| {
-                let [a, b, c, d, e, f] = half;
-                key.encrypt_block([a, b, c, d, e, f, mark, purpose])
-            };
-            Key16::from_halves(block(0xF0), block(0x0F))
-        };
-        StaticKeys { enc: derive(&self.enc, 1), mac: derive(&self.mac, 2), dek: derive(&self.dek, 3) }
-    }
-
     /// Check values of ENC, MAC and DEK.
     #[must_use]
     pub fn kcvs(&self) -> [[u8; 3]; 3] {
@@ -73,7 +53,7 @@ impl std::fmt::Debug for StaticKeys {
 
 /// The session keys of one secure channel.
 #[derive(Clone)]
-pub struct ChannelKeys {
+pub struct Scp02Keys {
     enc: Key16,
     mac: Key16,
     dek: Key16,
@@ -88,7 +68,7 @@ pub struct WrappedKey {
     pub kcv: [u8; 3],
 }
 
-impl ChannelKeys {
+impl Scp02Keys {
     /// The keys of the session that `sequence` numbers.
     #[must_use]
     pub fn derive(keys: &StaticKeys, sequence: u16) -> Self {
@@ -99,7 +79,7 @@ impl ChannelKeys {
             Key16::from_halves(left, key.encrypt_block(left))
         };
         let StaticKeys { enc, mac, dek } = keys;
-        ChannelKeys { enc: derive(enc, 0x0182), mac: derive(mac, 0x0101), dek: derive(dek, 0x0181) }
+        Scp02Keys { enc: derive(enc, 0x0182), mac: derive(mac, 0x0101), dek: derive(dek, 0x0181) }
     }
 
     /// A card or host cryptogram: full 3DES CBC-MAC under S-ENC over padded `data`, the last block.
@@ -138,13 +118,29 @@ impl ChannelKeys {
         self.enc.encrypt_cbc(&padded(plain))
     }
 
-    /// Command data as it was before [`ChannelKeys::encrypt`]; `None` if its padding is not whole.
+    /// Command data as it was before [`Scp02Keys::encrypt`]; `None` if its padding is not whole.
     #[must_use]
     pub fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
         if cipher.is_empty() || !cipher.len().is_multiple_of(8) {
             return None;
         }
         unpadded(&self.enc.decrypt_cbc(cipher))
+    }
+
+    /// The card challenge that follows from the counter and the name of the application that opens the channel.
+    #[must_use]
+    pub fn challenge(&self, name: &[u8]) -> [u8; 6] {
+        let [a, b, c, d, e, f, ..] = self.retail_mac([0; 8], name);
+        [a, b, c, d, e, f]
+    }
+
+    /// Whole blocks under S-DEK.
+    pub(crate) fn encipher(&self, key: &[u8]) -> Vec<u8> {
+        self.dek.encrypt_ecb(key)
+    }
+
+    pub(crate) fn decipher(&self, cipher: &[u8]) -> Vec<u8> {
+        self.dek.decrypt_ecb(cipher)
     }
 
     /// A key to be sent through this channel.
@@ -162,15 +158,20 @@ impl ChannelKeys {
 }
 
 #[cfg(test)]
-impl ChannelKeys {
+impl Scp02Keys {
+    /// With an S-DEK alone, as a vector gives it.
+    pub(crate) fn of_dek(dek: Key16) -> Self {
+        Scp02Keys { enc: dek.clone(), mac: dek.clone(), dek }
+    }
+
     /// To be compared with a vector's.
     pub(crate) fn each(&self) -> [&Key16; 3] {
         [&self.enc, &self.mac, &self.dek]
     }
 }
 
-impl std::fmt::Debug for ChannelKeys {
+impl std::fmt::Debug for Scp02Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ChannelKeys(secret)")
+        f.write_str("Scp02Keys(secret)")
     }
 }

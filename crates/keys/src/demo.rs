@@ -3,12 +3,14 @@
 //! Standard: none: the constants are plain ASCII; what follows from them is derived as everywhere else.
 //! Invariant: a published root is recognised wherever it stands, whatever its parity bits, and so is a vault with one.
 
+use model::registry::KeyKind;
 use subtle::ConstantTimeEq;
 
 use crate::block::Key16;
 use crate::card_keys::{CardKey, CardKeys, KeyUsage};
 use crate::channel::StaticKeys;
-use crate::hierarchy::named_set;
+use crate::element_keys::ElementKeys;
+use crate::hierarchy::named_keys;
 use crate::roots::{Roots, VERSION};
 use crate::service::CardRef;
 
@@ -16,7 +18,8 @@ use crate::service::CardRef;
 ///
 /// A card's key is derived from its use's root by its city, then by its number. The three keys of an element's
 /// issuer, of our own domain on it, and of a blank plastic card are derived from `element`, `domain` and
-/// `transport` by the CBC-MAC of `NAME enc`, `NAME mac` and `NAME dek`; a blank card's name is `transport`.
+/// `transport` by the CBC-MAC of `NAME enc`, `NAME mac` and `NAME dek`; a blank card's name is `transport`. AES keys of an
+/// issuer or a domain take `NAME enc aes 1` for their first 16 bytes and `NAME enc aes 2` for the others.
 #[must_use]
 pub fn demo_constants() -> Vec<(&'static str, [u8; 16])> {
     Roots::NAMES.into_iter().map(|name| (name, constant(name))).collect()
@@ -31,10 +34,11 @@ pub fn demo_card_keys(card: &CardRef) -> CardKeys {
     CardKeys::new(KeyUsage::ALL.into_iter().map(key).collect())
 }
 
-/// The element keys that a phone of the demo network is made with, whatever version its profile gives them.
+/// The element keys that a phone of the demo network is made with, whatever version its profile gives them; of the kind
+/// that the profile's channel takes.
 #[must_use]
-pub fn demo_element_keys(maker: &str) -> StaticKeys {
-    named_set(Roots::demo().element(), maker)
+pub fn demo_element_keys(maker: &str, kind: KeyKind) -> ElementKeys {
+    named_keys(Roots::demo().element(), maker, kind)
 }
 
 /// The keys of a blank plastic card of the demo network.

@@ -4,12 +4,14 @@
 //! service of verbs, and a vault.
 //! Invariant: keys come out of this crate only enciphered.
 
+mod aes;
 mod batch;
 mod block;
 mod card_keys;
 mod ceremony;
 mod channel;
 mod demo;
+mod element_keys;
 mod entropy;
 mod hierarchy;
 mod line;
@@ -19,29 +21,33 @@ mod purse;
 mod receipt;
 mod roots;
 mod sam;
+mod scp03;
 mod service;
 mod software;
 pub mod vault;
 #[cfg(test)]
 mod vectors;
 
+pub use aes::AesKey;
 pub use batch::{TapFacts, Width};
 pub use block::Key16;
 pub use card_keys::{CardKey, CardKeys, KeyUsage};
 pub use ceremony::{CeremonyError, Component, ComponentError};
-pub use channel::{ChannelKeys, StaticKeys, WrappedKey};
+pub use channel::{Scp02Keys, StaticKeys, WrappedKey};
 pub use demo::{demo_card_keys, demo_constants, demo_element_keys, demo_transport_keys};
+pub use element_keys::{ChannelKeys, ElementKeys, SealedKey};
 pub use entropy::Seeded;
 pub use line::{challenge_response, line_decrypt, line_encrypt, line_mac};
 pub use mac::Mac4;
-pub use model::registry::KeyScheme;
+pub use model::registry::{AesCheck, EncryptionCounter, KeyKind, KeyScheme, ResponseSecurity, Scp, Scp03};
 pub use psam::PsamKeys;
 pub use purse::{LoadOffer, LoadSession, Purchase, PurchaseSession, load_tac, purchase_tac};
 pub use receipt::{receipt_mac, verify_receipt};
 pub use roots::Roots;
 pub use sam::SamPurpose;
+pub use scp03::{AesKeys, Scp03Keys};
 pub use service::{
-    CardRef, ChannelFacts, ChannelOwner, CheckValue, KeyError, KeyService, LoadProof, LoadRequest, PsamScope,
-    PurchaseOfferFacts, PurchaseRequest, WrappedCardKey,
+    CardRef, Challenges, ChannelFacts, ChannelOwner, CheckValue, KeyError, KeyService, LoadProof,
+    LoadRequest, PsamScope, PurchaseOfferFacts, PurchaseRequest, WrappedCardKey,
 };
 pub use software::SoftwareKeys;

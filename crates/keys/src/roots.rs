@@ -7,13 +7,15 @@ use std::collections::BTreeMap;
 
 use minicbor::{CborLen, Decode, Encode};
 use model::CityCode;
+use model::registry::{AesCheck, KeyKind};
 use zeroize::Zeroizing;
 
 use crate::block::Key16;
 use crate::card_keys::KeyUsage;
 use crate::channel::StaticKeys;
 use crate::demo;
-use crate::hierarchy::{card_key, city_key, named_set};
+use crate::element_keys::ElementKeys;
+use crate::hierarchy::{card_key, city_key, named_keys, named_set};
 use crate::service::{CardRef, CheckValue};
 
 /// The one version of every root so far.
@@ -37,7 +39,7 @@ struct Held {
     element: Key16,
     /// Element keys that makers have handed over, by the name of their set and its version.
     #[n(4)]
-    makers: BTreeMap<(String, u8), StaticKeys>,
+    makers: BTreeMap<(String, u8), ElementKeys>,
 }
 
 impl Roots {
@@ -77,8 +79,8 @@ impl Roots {
     }
 
     /// Element keys that a maker has handed over, under the version that its elements know them by.
-    pub fn add_maker(&mut self, name: &str, version: u8, keys: StaticKeys) {
-        self.0.makers.insert((name.to_owned(), version), keys);
+    pub fn add_maker(&mut self, name: &str, version: u8, keys: impl Into<ElementKeys>) {
+        self.0.makers.insert((name.to_owned(), version), keys.into());
     }
 
     pub(crate) fn card_root(&self, usage: KeyUsage) -> &Key16 {
@@ -105,8 +107,8 @@ impl Roots {
     }
 
     /// Our own keys in our domain on an element.
-    pub(crate) fn domain_keys(&self, element: &str) -> StaticKeys {
-        named_set(&self.0.domain, element)
+    pub(crate) fn domain_keys(&self, element: &str, kind: KeyKind) -> ElementKeys {
+        named_keys(&self.0.domain, element, kind)
     }
 
     /// The keys that blank plastic cards leave the factory with.
@@ -118,10 +120,11 @@ impl Roots {
         &self.0.element
     }
 
-    /// A maker's element keys: handed over, or, of a demo network alone, derived from the published root.
-    pub(crate) fn maker(&self, name: &str, version: u8) -> Option<StaticKeys> {
+    /// A maker's element keys: handed over, of whatever kind they are, or, of a demo network alone, derived from the
+    /// published root.
+    pub(crate) fn maker(&self, name: &str, version: u8, kind: KeyKind) -> Option<ElementKeys> {
         let handed_over = self.0.makers.get(&(name.to_owned(), version)).cloned();
-        let published = || demo::is_published(self.element()).then(|| named_set(self.element(), name));
+        let published = || demo::is_published(self.element()).then(|| named_keys(self.element(), name, kind));
         handed_over.or_else(published)
     }
 
@@ -137,7 +140,7 @@ impl Roots {
         let value = |name: String, version: u8, kcv: [u8; 3]| CheckValue { name, version, kcv };
         let roots = self.each().map(|(name, key)| value(name.to_owned(), VERSION, key.kcv()));
         let makers = self.0.makers.iter().flat_map(|((maker, version), keys)| {
-            let named = ["enc", "mac", "dek"].into_iter().zip(keys.kcvs());
+            let named = ["enc", "mac", "dek"].into_iter().zip(keys.kcvs(AesCheck::Ones));
             named.map(move |(purpose, kcv)| value(format!("{maker} {purpose}"), *version, kcv))
         });
         roots.chain(makers).collect()
@@ -204,7 +207,8 @@ mod tests {
         let mut roots = with_element_root([0x5A; 16]);
         roots.add_maker("oppo", 0x20, keys(1));
         roots.add_maker("oppo", 0x21, keys(3));
-        let kcvs = |version| roots.maker("oppo", version).map(|keys| keys.kcvs());
+        let maker = |version| roots.maker("oppo", version, KeyKind::TripleDes);
+        let kcvs = |version| maker(version).map(|keys| keys.kcvs(AesCheck::Ones));
         assert_eq!(kcvs(0x20), Some(keys(1).kcvs()));
         assert_eq!(kcvs(0x21), Some(keys(3).kcvs()));
         assert_eq!(kcvs(0x22), None);

@@ -4,13 +4,13 @@
 //! clearing.md section 3.1).
 //! Invariant: no method returns a bare key; what leaves is a MAC, a verdict, or a key enciphered for its way.
 
-use model::registry::KeyScheme;
+use model::registry::{AesCheck, KeyKind, KeyScheme};
 use model::{CardNumber, CardTime, CityCode, PurseFen, Tac, TapRecord, TerminalId};
 
 use crate::batch::TapFacts;
 use crate::block::Key16;
 use crate::card_keys::KeyUsage;
-use crate::channel::{ChannelKeys, WrappedKey};
+use crate::element_keys::{ChannelKeys, SealedKey};
 use crate::psam::PsamKeys;
 use crate::purse::LoadOffer;
 use crate::sam::SamPurpose;
@@ -35,23 +35,44 @@ pub enum ChannelOwner {
         scheme: KeyScheme,
         /// Its version.
         version: u8,
+        /// What its channel takes.
+        kind: KeyKind,
     },
     /// Our own security domain on an element.
     Domain {
         /// The element's identity.
         element: String,
+        /// What its channel takes.
+        kind: KeyKind,
     },
     /// A blank plastic card on its way from the factory.
     Transport,
 }
 
-/// What a card says when a channel is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What passed between card and host when a channel was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelFacts {
-    /// Its key diversification data.
+    /// The card's key diversification data.
     pub diversification: [u8; 10],
-    /// Its sequence counter.
-    pub sequence: u16,
+    /// What the session's keys follow from.
+    pub session: Challenges,
+}
+
+/// What the keys of a session follow from, besides the card's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Challenges {
+    /// SCP02: the card's sequence counter.
+    Scp02 {
+        /// The counter.
+        sequence: u16,
+    },
+    /// SCP03: both sides' challenges.
+    Scp03 {
+        /// The host's.
+        host: Vec<u8>,
+        /// The card's.
+        card: Vec<u8>,
+    },
 }
 
 /// The host's half of a load.
@@ -179,6 +200,17 @@ pub enum KeyError {
         /// The version asked for.
         version: u8,
     },
+    /// Keys of another kind than the channel takes.
+    #[error("the keys are {}; the channel takes {}", .held.name(), .asked.name())]
+    WrongKind {
+        /// What they are.
+        held: KeyKind,
+        /// What the phone's profile says.
+        asked: KeyKind,
+    },
+    /// A diversification that makes no keys of this kind.
+    #[error("the phone's key scheme makes no {} keys", .0.name())]
+    WrongScheme(KeyKind),
     /// A transaction type that makes no TAC of this kind.
     #[error("transaction type {0:02X} has no such TAC")]
     WrongType(u8),
@@ -189,14 +221,22 @@ pub trait KeyService: Send + Sync {
     /// Session keys of a secure channel.
     ///
     /// # Errors
-    /// [`KeyError::UnknownMaker`]: guessing would use up the element's tries.
+    /// [`KeyError::UnknownMaker`], [`KeyError::WrongKind`] and [`KeyError::WrongScheme`]: guessing would use up the
+    /// element's tries.
     fn open_channel(&self, owner: &ChannelOwner, facts: &ChannelFacts) -> Result<ChannelKeys, KeyError>;
 
-    /// ENC, MAC and DEK of our own domain on `element`, enciphered for `channel`.
+    /// ENC, MAC and DEK of our own domain on `element`, of that kind, enciphered for `channel`, with the check values that
+    /// the element expects.
     ///
     /// # Errors
     /// None in software; a module may refuse.
-    fn wrap_domain_keys(&self, element: &str, channel: &ChannelKeys) -> Result<[WrappedKey; 3], KeyError>;
+    fn wrap_domain_keys(
+        &self,
+        element: &str,
+        kind: KeyKind,
+        check: AesCheck,
+        channel: &ChannelKeys,
+    ) -> Result<[SealedKey; 3], KeyError>;
 
     /// The card's own keys, enciphered for `channel`.
     ///

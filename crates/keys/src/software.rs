@@ -6,21 +6,24 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use model::registry::{AesCheck, KeyKind};
 use model::{CityCode, Tac, TapRecord, TxnType};
 
 use crate::batch::{Checker, TapFacts, Width};
 use crate::block::Key16;
 use crate::card_keys::KeyUsage;
-use crate::channel::{ChannelKeys, WrappedKey};
+use crate::channel::{Scp02Keys, WrappedKey};
+use crate::element_keys::{ChannelKeys, ElementKeys, SealedKey};
 use crate::hierarchy::card_key;
 use crate::line::line_mac;
 use crate::psam::PsamKeys;
 use crate::purse::{LoadOffer, LoadSession, Purchase, PurchaseSession, load_tac, purchase_tac};
 use crate::roots::{Roots, VERSION};
 use crate::sam::{SamPurpose, write_key};
+use crate::scp03::Scp03Keys;
 use crate::service::{
-    CardRef, ChannelFacts, ChannelOwner, CheckValue, KeyError, KeyService, LoadProof, LoadRequest, PsamScope,
-    PurchaseOfferFacts, PurchaseRequest, WrappedCardKey,
+    CardRef, Challenges, ChannelFacts, ChannelOwner, CheckValue, KeyError, KeyService, LoadProof,
+    LoadRequest, PsamScope, PurchaseOfferFacts, PurchaseRequest, WrappedCardKey,
 };
 
 /// The key service over roots in memory.
@@ -71,22 +74,50 @@ fn held(version: u8, algorithm: u8) -> Result<(), KeyError> {
     if algorithm == 0 { Ok(()) } else { Err(KeyError::UnknownAlgorithm(algorithm)) }
 }
 
+/// Session keys: 3DES keys make those of SCP02, AES keys those of SCP03, and neither the other's.
+fn session(keys: &ElementKeys, challenges: &Challenges) -> Result<ChannelKeys, KeyError> {
+    match (keys, challenges) {
+        (ElementKeys::TripleDes(keys), Challenges::Scp02 { sequence }) => {
+            Ok(Scp02Keys::derive(keys, *sequence).into())
+        }
+        (ElementKeys::Aes(keys), Challenges::Scp03 { host, card }) => {
+            Ok(Scp03Keys::derive(keys, host, card).into())
+        }
+        (keys, Challenges::Scp02 { .. }) => {
+            Err(KeyError::WrongKind { held: keys.kind(), asked: KeyKind::TripleDes })
+        }
+        (keys, Challenges::Scp03 { .. }) => {
+            Err(KeyError::WrongKind { held: keys.kind(), asked: KeyKind::Aes128 })
+        }
+    }
+}
+
 impl KeyService for SoftwareKeys {
     fn open_channel(&self, owner: &ChannelOwner, facts: &ChannelFacts) -> Result<ChannelKeys, KeyError> {
         let keys = match owner {
-            ChannelOwner::Issuer { maker, scheme, version } => {
+            ChannelOwner::Issuer { maker, scheme, version, kind } => {
                 let unknown = || KeyError::UnknownMaker { maker: maker.clone(), version: *version };
-                let keys = self.roots.maker(maker, *version).ok_or_else(unknown)?;
-                keys.diversified(*scheme, &facts.diversification)
+                let keys = self.roots.maker(maker, *version, *kind).ok_or_else(unknown)?;
+                if keys.kind() != *kind {
+                    return Err(KeyError::WrongKind { held: keys.kind(), asked: *kind });
+                }
+                let diversified = keys.diversified(*scheme, &facts.diversification);
+                diversified.ok_or(KeyError::WrongScheme(*kind))?
             }
-            ChannelOwner::Domain { element } => self.roots.domain_keys(element),
-            ChannelOwner::Transport => self.roots.transport_keys(),
+            ChannelOwner::Domain { element, kind } => self.roots.domain_keys(element, *kind),
+            ChannelOwner::Transport => self.roots.transport_keys().into(),
         };
-        Ok(ChannelKeys::derive(&keys, facts.sequence))
+        session(&keys, &facts.session)
     }
 
-    fn wrap_domain_keys(&self, element: &str, channel: &ChannelKeys) -> Result<[WrappedKey; 3], KeyError> {
-        Ok(self.roots.domain_keys(element).each().map(|key| channel.wrap(key)))
+    fn wrap_domain_keys(
+        &self,
+        element: &str,
+        kind: KeyKind,
+        check: AesCheck,
+        channel: &ChannelKeys,
+    ) -> Result<[SealedKey; 3], KeyError> {
+        Ok(channel.seal(&self.roots.domain_keys(element, kind), check))
     }
 
     fn wrap_card_keys(&self, card: &CardRef, channel: &ChannelKeys) -> Result<Vec<WrappedCardKey>, KeyError> {
@@ -336,7 +367,7 @@ mod tests {
     #[test]
     fn a_card_key_arrives_as_it_was_sent_and_as_no_other() {
         let service = SoftwareKeys::demo();
-        let facts = ChannelFacts { diversification: [0; 10], sequence: 3 };
+        let facts = ChannelFacts { diversification: [0; 10], session: Challenges::Scp02 { sequence: 3 } };
         let channel = service.open_channel(&ChannelOwner::Transport, &facts).unwrap();
         for wrapped in service.wrap_card_keys(&card(), &channel).unwrap() {
             let key = channel.unwrap_key(&wrapped.cipher, wrapped.kcv).unwrap();
@@ -349,8 +380,13 @@ mod tests {
 
     #[test]
     fn only_a_demo_network_knows_makers_that_brought_no_keys() {
-        let owner = ChannelOwner::Issuer { maker: "oppo".into(), scheme: crate::KeyScheme::None, version: 1 };
-        let facts = ChannelFacts { diversification: [0; 10], sequence: 0 };
+        let owner = ChannelOwner::Issuer {
+            maker: "oppo".into(),
+            scheme: crate::KeyScheme::None,
+            version: 1,
+            kind: KeyKind::TripleDes,
+        };
+        let facts = ChannelFacts { diversification: [0; 10], session: Challenges::Scp02 { sequence: 0 } };
         assert!(SoftwareKeys::demo().open_channel(&owner, &facts).is_ok());
         let components = |seed| {
             let mut entropy = Seeded::new(seed);

@@ -7,14 +7,19 @@ use std::path::{Path, PathBuf};
 
 use model::{CardNumber, CardTime, CityCode, Date, PurseFen, Tac, TerminalId};
 
+use crate::aes::AesKey;
 use crate::block::{Key8, Key16};
-use crate::channel::{ChannelKeys, StaticKeys};
+use crate::channel::{Scp02Keys, StaticKeys};
 use crate::demo::{demo_card_keys, demo_constants, demo_element_keys, demo_transport_keys};
 use crate::mac::Mac4;
 use crate::purse::{LoadSession, Purchase, PurchaseSession, load_tac, purchase_tac};
 use crate::roots::Roots;
+use crate::scp03::{AesKeys, Scp03Keys};
 use crate::service::{CardRef, PurchaseOfferFacts, PurchaseRequest};
-use crate::{KeyScheme, KeyService, KeyUsage, SoftwareKeys, line_decrypt, line_encrypt, line_mac};
+use crate::{
+    AesCheck, ChannelKeys, ElementKeys, KeyKind, KeyScheme, KeyService, KeyUsage, SealedKey, SoftwareKeys,
+    line_decrypt, line_encrypt, line_mac,
+};
 
 struct Vector(toml::Table);
 
@@ -284,46 +289,77 @@ fn name_in_the_demo(vector: &Vector) {
     let (set, name) = (vector.text("set"), vector.text("name"));
     assert_eq!(published(set), vector.array("root"), "{}", vector.why());
     let keys = |name: &str| match set {
-        "element" => demo_element_keys(name),
-        "domain" => Roots::demo().domain_keys(name),
-        "transport" => demo_transport_keys(),
+        "element" => demo_element_keys(name, KeyKind::TripleDes),
+        "domain" => Roots::demo().domain_keys(name, KeyKind::TripleDes),
+        "transport" => demo_transport_keys().into(),
         other => panic!("no set {other}"),
     };
-    assert_eq!(keys(name).kcvs().to_vec(), vector.check_values(), "{}", vector.why());
+    assert_eq!(keys(name).kcvs(AesCheck::Ones).to_vec(), vector.check_values(), "{}", vector.why());
     if set != "transport" {
         let mut other = name.to_owned().into_bytes();
         other[0] ^= 1;
         let other = String::from_utf8(other).unwrap();
-        assert_ne!(keys(&other).kcvs().to_vec(), vector.check_values(), "{}", vector.why());
+        assert_ne!(keys(&other).kcvs(AesCheck::Ones).to_vec(), vector.check_values(), "{}", vector.why());
+    }
+}
+
+fn scheme(text: &str) -> KeyScheme {
+    match text {
+        "none" => KeyScheme::None,
+        "visa" => KeyScheme::Visa,
+        "visa2" => KeyScheme::Visa2,
+        "emv" => KeyScheme::Emv,
+        "kdf3" => KeyScheme::Kdf3,
+        template => KeyScheme::Template(template.parse().unwrap()),
+    }
+}
+
+/// Which bytes of the diversification data a scheme uses.
+fn used(text: &str) -> Vec<usize> {
+    match text {
+        "none" => vec![],
+        "visa" => vec![0, 1, 2, 3, 8, 9],
+        "visa2" => vec![0, 1, 4, 5, 6, 7],
+        "emv" => vec![4, 5, 6, 7, 8, 9],
+        "kdf3" => (0..10).collect(),
+        template => (0..10).filter(|byte| template.contains(&format!("${byte}"))).collect(),
     }
 }
 
 fn element_of_a_maker(vector: &Vector) {
-    let scheme = match vector.text("scheme") {
-        "none" => KeyScheme::None,
-        "visa2" => KeyScheme::Visa2,
-        "emv" => KeyScheme::Emv,
-        other => panic!("no scheme {other}"),
+    let maker: ElementKeys = match vector.has("kind") {
+        true => AesKeys::same(AesKey::new(&vector.bytes("master")).unwrap()).into(),
+        false => StaticKeys::same(vector.key("master")).into(),
     };
-    let maker = StaticKeys::same(vector.key("master"));
-    let data: [u8; 10] = vector.array("data");
-    let keys = maker.diversified(scheme, &data);
+    let (name, data): (_, [u8; 10]) = (vector.text("scheme"), vector.array("data"));
+    let derived = |data: &[u8; 10]| maker.diversified(scheme(name), data).unwrap();
+    let (keys, kcvs) = (derived(&data), derived(&data).kcvs(AesCheck::Ones));
     if vector.has("kcv") {
-        assert_eq!(keys.kcvs().to_vec(), vector.check_values(), "{}", vector.why());
+        assert_eq!(kcvs.to_vec(), vector.check_values(), "{}", vector.why());
     }
     if vector.has("keys") {
+        let ElementKeys::TripleDes(keys) = &keys else { panic!("{}", vector.why()) };
         let whole = vector.0["keys"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned());
         let derived = keys.each().map(|key| hex::encode_upper(key.bytes()));
         assert_eq!(derived.to_vec(), whole.collect::<Vec<_>>(), "{}", vector.why());
     }
-    let used: &[usize] = match scheme {
-        KeyScheme::None => &[],
-        KeyScheme::Visa2 => &[0, 1, 4, 5, 6, 7],
-        KeyScheme::Emv => &[4, 5, 6, 7, 8, 9],
-    };
+    if vector.has("enc") {
+        let ElementKeys::Aes(keys) = &keys else { panic!("{}", vector.why()) };
+        assert_eq!(keys.enc.bytes(), vector.bytes("enc"), "{}", vector.why());
+    }
     for (other, bit) in flipped(data).zip(0..) {
-        let same = maker.diversified(scheme, &other).kcvs() == keys.kcvs();
-        assert_eq!(same, !used.contains(&(bit / 8)), "bit {bit}: {}", vector.why());
+        let same = derived(&other).kcvs(AesCheck::Ones) == kcvs;
+        assert_eq!(same, !used(name).contains(&(bit / 8)), "bit {bit}: {}", vector.why());
+    }
+}
+
+#[test]
+fn a_scheme_makes_no_keys_of_the_wrong_kind() {
+    let des = ElementKeys::from(StaticKeys::same(Key16::new([1; 16])));
+    let aes = ElementKeys::from(AesKeys::same(AesKey::new(&[1; 32]).unwrap()));
+    assert!(des.diversified(KeyScheme::Kdf3, &[0; 10]).is_none());
+    for text in ["visa", "visa2", "emv", "00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E $n"] {
+        assert!(aes.diversified(scheme(text), &[0; 10]).is_none(), "{text}");
     }
 }
 
@@ -335,7 +371,7 @@ fn channels_have_the_published_session_keys() {
     assert!(!vectors.is_empty());
     for vector in vectors {
         let sequence = u16::from_be_bytes(vector.array("sequence"));
-        let keys = ChannelKeys::derive(&StaticKeys::same(maker.clone()), sequence);
+        let keys = Scp02Keys::derive(&StaticKeys::same(maker.clone()), sequence);
         let published = ["s_enc", "s_mac", "s_dek"].map(|name| vector.array(name));
         assert_eq!(keys.each().map(|key| *key.bytes()), published, "{}", vector.why());
         let wrapped = keys.wrap(&maker);
@@ -347,8 +383,122 @@ fn channels_have_the_published_session_keys() {
             assert!(keys.unwrap_key(&wrapped.cipher, other).is_none(), "{}", vector.why());
         }
         for other in flipped(vector.array::<2>("sequence")) {
-            let other = ChannelKeys::derive(&StaticKeys::same(maker.clone()), u16::from_be_bytes(other));
+            let other = Scp02Keys::derive(&StaticKeys::same(maker.clone()), u16::from_be_bytes(other));
             assert!(other.unwrap_key(&wrapped.cipher, wrapped.kcv).is_none(), "{}", vector.why());
+        }
+    }
+}
+
+fn scp03(name: &str) -> Vec<Vector> {
+    let table = read(&folder("globalplatform").join("scp03-keys.toml"));
+    let vectors = table[name].as_array().unwrap();
+    assert!(!vectors.is_empty());
+    vectors.iter().map(|vector| Vector(vector.as_table().unwrap().clone())).collect()
+}
+
+fn aes(bytes: &[u8]) -> AesKey {
+    AesKey::new(bytes).unwrap()
+}
+
+#[test]
+fn scp03_channels_have_the_published_session_keys() {
+    for vector in scp03("session") {
+        let keys = AesKeys::same(aes(&vector.bytes("static_key")));
+        let (host, card): ([u8; 8], [u8; 8]) =
+            (vector.array("host_challenge"), vector.array("card_challenge"));
+        let session = Scp03Keys::derive(&keys, &host, &card);
+        let published = ["s_enc", "s_mac", "s_rmac"].map(|name| vector.bytes(name));
+        assert_eq!(session.session().map(|key| key.bytes().to_vec()), published, "{}", vector.why());
+        for other in flipped(host).map(|host| Scp03Keys::derive(&keys, &host, &card)) {
+            assert!(
+                !other.verify_host(&session.host_cryptogram())
+                    && !other.verify_card(&session.card_cryptogram())
+            );
+        }
+    }
+}
+
+#[test]
+fn aes_keys_have_the_published_check_values_of_both_rules() {
+    for vector in scp03("check_value") {
+        let key = aes(&vector.bytes("key"));
+        assert_eq!(key.kcv(AesCheck::Ones), vector.array("ones"), "{}", vector.why());
+        assert_eq!(key.kcv(AesCheck::Zeros), vector.array("zeros"), "{}", vector.why());
+    }
+}
+
+#[test]
+fn keys_travel_through_channels_as_published_and_arrive_unless_a_bit_is_flipped() {
+    for vector in scp03("sealed") {
+        let bytes = vector.bytes("key");
+        let keys: ElementKeys = match vector.text("kind") {
+            "aes" => AesKeys::same(aes(&bytes)).into(),
+            _ => StaticKeys::same(vector.key("key")).into(),
+        };
+        let channel: ChannelKeys = match vector.has("s_dek") {
+            true => Scp02Keys::of_dek(vector.key("s_dek")).into(),
+            false => {
+                let dek = AesKeys::same(aes(&vector.bytes("key_dek")));
+                Scp03Keys::derive(&dek, &[1; 8], &[2; 8]).into()
+            }
+        };
+        let block = vector.bytes("block");
+        let head = if keys.kind() == KeyKind::TripleDes { 2 } else { 3 };
+        let (cipher, kcv) = block[head..].split_last_chunk::<3>().unwrap();
+        let sealed = SealedKey { kind: keys.kind(), cipher: cipher[..cipher.len() - 1].to_vec(), kcv: *kcv };
+        let three = channel.seal(&keys, AesCheck::Ones);
+        assert!(three.iter().all(|key| *key == sealed), "{}", vector.why());
+        let opened = channel.unseal(&three, AesCheck::Ones).unwrap();
+        assert_eq!(opened.kcvs(AesCheck::Ones), keys.kcvs(AesCheck::Ones), "{}", vector.why());
+        for bit in 0..sealed.cipher.len().min(bytes.len()) * 8 {
+            let mut other = three.clone();
+            other[1].cipher[bit / 8] ^= 1 << (bit % 8);
+            assert!(channel.unseal(&other, AesCheck::Ones).is_none(), "bit {bit}: {}", vector.why());
+        }
+        for kcv in flipped(sealed.kcv) {
+            let mut other = three.clone();
+            other[2].kcv = kcv;
+            assert!(channel.unseal(&other, AesCheck::Ones).is_none(), "{}", vector.why());
+        }
+        if keys.kind() != KeyKind::TripleDes {
+            assert!(channel.unseal(&three, AesCheck::Zeros).is_none(), "the other rule of check values");
+        }
+    }
+}
+
+#[test]
+fn a_set_has_keys_of_one_kind_and_of_whole_blocks() {
+    let channel: ChannelKeys = Scp02Keys::of_dek(Key16::new([9; 16])).into();
+    let short = channel.seal(&AesKeys::same(aes(&[1; 16])).into(), AesCheck::Ones);
+    let long = channel.seal(&AesKeys::same(aes(&[1; 32])).into(), AesCheck::Ones);
+    let des = channel.seal(&StaticKeys::same(Key16::new([1; 16])).into(), AesCheck::Ones);
+    let unseal = |keys: [&SealedKey; 3]| channel.unseal(&keys.map(Clone::clone), AesCheck::Ones);
+    assert!(unseal([&short[0], &short[1], &short[2]]).is_some());
+    for other in [&long[0], &des[0]] {
+        assert!(unseal([&short[0], &short[1], other]).is_none());
+    }
+    let mut more = short[0].clone();
+    more.cipher.extend([0; 8]);
+    assert!(unseal([&more, &short[1], &short[2]]).is_none());
+    more.cipher.truncate(8);
+    assert!(unseal([&more, &short[1], &short[2]]).is_none());
+}
+
+#[test]
+fn a_set_of_either_kind_is_kept_and_read_again_and_a_cut_one_is_not() {
+    let sets: [ElementKeys; 4] = [
+        StaticKeys::same(Key16::new([1; 16])).into(),
+        AesKeys::same(aes(&[2; 16])).into(),
+        AesKeys::same(aes(&[3; 24])).into(),
+        AesKeys::same(aes(&[4; 32])).into(),
+    ];
+    for keys in sets {
+        let bytes = minicbor::to_vec(&keys).unwrap();
+        assert_eq!(bytes.len(), minicbor::len(&keys));
+        let again: ElementKeys = minicbor::decode(&bytes).unwrap();
+        assert_eq!((again.kind(), again.kcvs(AesCheck::Ones)), (keys.kind(), keys.kcvs(AesCheck::Ones)));
+        for end in 0..bytes.len() {
+            assert!(minicbor::decode::<ElementKeys>(&bytes[..end]).is_err());
         }
     }
 }

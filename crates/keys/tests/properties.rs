@@ -4,10 +4,10 @@
 
 use keys::vault::{self, Cost, Lock};
 use keys::{
-    CardRef, ChannelFacts, ChannelKeys, ChannelOwner, Component, Key16, KeyError, KeyScheme, KeyService,
-    KeyUsage, LoadOffer, LoadProof, LoadRequest, LoadSession, PsamScope, Purchase, PurchaseSession, Roots,
-    Seeded, SoftwareKeys, StaticKeys, demo_card_keys, line_decrypt, line_encrypt, line_mac, load_tac,
-    purchase_tac,
+    AesCheck, AesKey, AesKeys, CardRef, Challenges, ChannelFacts, ChannelKeys, ChannelOwner, Component,
+    ElementKeys, Key16, KeyError, KeyKind, KeyScheme, KeyService, KeyUsage, LoadOffer, LoadProof,
+    LoadRequest, LoadSession, PsamScope, Purchase, PurchaseSession, Roots, Scp02Keys, Scp03Keys, Seeded,
+    SoftwareKeys, StaticKeys, demo_card_keys, line_decrypt, line_encrypt, line_mac, load_tac, purchase_tac,
 };
 use model::{CardNumber, CardTime, CityCode, PurseFen, Tac, TerminalId};
 use proptest::collection::vec;
@@ -19,9 +19,9 @@ fn key() -> impl Strategy<Value = Key16> {
     any::<[u8; 16]>().prop_map(Key16::new)
 }
 
-fn channel() -> impl Strategy<Value = ChannelKeys> {
+fn channel() -> impl Strategy<Value = Scp02Keys> {
     (key(), key(), key(), any::<u16>())
-        .prop_map(|(enc, mac, dek, sequence)| ChannelKeys::derive(&StaticKeys::new(enc, mac, dek), sequence))
+        .prop_map(|(enc, mac, dek, sequence)| Scp02Keys::derive(&StaticKeys::new(enc, mac, dek), sequence))
 }
 
 fn card() -> impl Strategy<Value = CardRef> {
@@ -200,40 +200,93 @@ proptest! {
 }
 
 /// Opens the channel that `owner` names, on both sides of the wire.
-fn both_sides(owner: &ChannelOwner, keys: &StaticKeys, diversification: [u8; 10]) {
-    let facts = ChannelFacts { diversification, sequence: 5 };
-    let host = SoftwareKeys::demo().open_channel(owner, &facts).unwrap();
-    let card = ChannelKeys::derive(keys, 5);
-    assert!(card.verify_cryptogram(b"host", &host.cryptogram(b"host")));
-    assert!(card.verify_retail_mac([0; 8], b"command", &host.retail_mac([0; 8], b"command")));
-    let mut wrong = host.cryptogram(b"host");
-    wrong[7] ^= 1;
-    assert!(!card.verify_cryptogram(b"host", &wrong));
+fn both_sides(owner: &ChannelOwner, keys: &ElementKeys, diversification: [u8; 10]) {
+    let open = |session| SoftwareKeys::demo().open_channel(owner, &ChannelFacts { diversification, session });
+    let scp02 = open(Challenges::Scp02 { sequence: 5 });
+    let scp03 = open(Challenges::Scp03 { host: vec![1; 8], card: vec![2; 8] });
+    match keys {
+        ElementKeys::TripleDes(keys) => {
+            let (Ok(ChannelKeys::Scp02(host)), card) = (scp02, Scp02Keys::derive(keys, 5)) else { panic!() };
+            assert!(card.verify_cryptogram(b"host", &host.cryptogram(b"host")));
+            assert!(card.verify_retail_mac([0; 8], b"command", &host.retail_mac([0; 8], b"command")));
+            let mut wrong = host.cryptogram(b"host");
+            wrong[7] ^= 1;
+            assert!(!card.verify_cryptogram(b"host", &wrong));
+            assert!(matches!(scp03, Err(KeyError::WrongKind { held: KeyKind::TripleDes, .. })));
+        }
+        ElementKeys::Aes(keys) => {
+            let card = Scp03Keys::derive(keys, &[1; 8], &[2; 8]);
+            let Ok(ChannelKeys::Scp03(host)) = scp03 else { panic!() };
+            assert!(card.verify_host(&host.host_cryptogram()) && host.verify_card(&card.card_cryptogram()));
+            assert!(!card.verify_host(&host.card_cryptogram()), "the two proofs differ");
+            assert!(!card.verify_host(&host.host_cryptogram()[..7]), "a cut proof is none");
+            assert!(matches!(scp02, Err(KeyError::WrongKind { asked: KeyKind::TripleDes, .. })));
+        }
+    }
 }
+
+const AES: [KeyKind; 3] = [KeyKind::Aes128, KeyKind::Aes192, KeyKind::Aes256];
 
 #[test]
 fn an_element_and_a_blank_card_meet_the_host_in_their_channels() {
     let data = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
-    for scheme in [KeyScheme::None, KeyScheme::Visa2, KeyScheme::Emv] {
-        let owner = ChannelOwner::Issuer { maker: "oppo".into(), scheme, version: 0x20 };
-        both_sides(&owner, &keys::demo_element_keys("oppo").diversified(scheme, &data), data);
+    let meet = |scheme, kind| {
+        let owner = ChannelOwner::Issuer { maker: "oppo".into(), scheme, version: 0x20, kind };
+        both_sides(&owner, &keys::demo_element_keys("oppo", kind).diversified(scheme, &data).unwrap(), data);
+    };
+    for scheme in [KeyScheme::None, KeyScheme::Visa, KeyScheme::Visa2, KeyScheme::Emv] {
+        meet(scheme, KeyKind::TripleDes);
     }
-    both_sides(&ChannelOwner::Transport, &keys::demo_transport_keys(), data);
+    for kind in AES {
+        meet(KeyScheme::None, kind);
+        meet(KeyScheme::Kdf3, kind);
+    }
+    both_sides(&ChannelOwner::Transport, &keys::demo_transport_keys().into(), data);
 }
 
 #[test]
 fn a_domain_s_keys_travel_through_the_issuer_s_channel_and_then_open_its_own() {
     let service = SoftwareKeys::demo();
-    let issuer = ChannelOwner::Issuer { maker: "oppo".into(), scheme: KeyScheme::Visa2, version: 0x20 };
-    let channel =
-        service.open_channel(&issuer, &ChannelFacts { diversification: [3; 10], sequence: 0 }).unwrap();
-    let wrapped = service.wrap_domain_keys("element-1", &channel).unwrap();
-    let [enc, mac, dek] = wrapped.map(|key| channel.unwrap_key(&key.cipher, key.kcv).unwrap());
-    both_sides(
-        &ChannelOwner::Domain { element: "element-1".into() },
-        &StaticKeys::new(enc, mac, dek),
-        [0; 10],
-    );
+    for kind in [KeyKind::TripleDes, KeyKind::Aes128, KeyKind::Aes192, KeyKind::Aes256] {
+        let issuer =
+            ChannelOwner::Issuer { maker: "oppo".into(), scheme: KeyScheme::None, version: 0x20, kind };
+        let session = match kind {
+            KeyKind::TripleDes => Challenges::Scp02 { sequence: 0 },
+            _ => Challenges::Scp03 { host: vec![1; 16], card: vec![2; 16] },
+        };
+        let channel =
+            service.open_channel(&issuer, &ChannelFacts { diversification: [3; 10], session }).unwrap();
+        for check in [AesCheck::Ones, AesCheck::Zeros] {
+            let sealed = service.wrap_domain_keys("element-1", kind, check, &channel).unwrap();
+            let keys = channel.unseal(&sealed, check).unwrap();
+            assert_eq!(keys.kind(), kind);
+            both_sides(&ChannelOwner::Domain { element: "element-1".into(), kind }, &keys, [0; 10]);
+        }
+    }
+}
+
+#[test]
+fn keys_handed_over_open_a_channel_of_their_kind_and_no_other() {
+    let mut roots = Roots::ceremony(&[
+        (0..11_u8).map(|root| std::array::from_fn(|at| root << 4 | at as u8)).collect(),
+        vec![[0x80; 16]; 11],
+    ])
+    .unwrap();
+    let handed = AesKeys::same(AesKey::new(&[7; 32]).unwrap());
+    roots.add_maker("oppo", 0x30, handed.clone());
+    let service = SoftwareKeys::new(roots);
+    let open = |kind, scheme| {
+        let owner = ChannelOwner::Issuer { maker: "oppo".into(), scheme, version: 0x30, kind };
+        let session = Challenges::Scp03 { host: vec![1; 8], card: vec![2; 8] };
+        service.open_channel(&owner, &ChannelFacts { diversification: [3; 10], session })
+    };
+    assert!(open(KeyKind::Aes256, KeyScheme::None).is_ok());
+    for kind in [KeyKind::TripleDes, KeyKind::Aes128, KeyKind::Aes192] {
+        let refused = KeyError::WrongKind { held: KeyKind::Aes256, asked: kind };
+        assert_eq!(open(kind, KeyScheme::None).unwrap_err(), refused);
+    }
+    let scheme = open(KeyKind::Aes256, KeyScheme::Emv).unwrap_err();
+    assert_eq!(scheme, KeyError::WrongScheme(KeyKind::Aes256));
 }
 
 #[test]
@@ -260,11 +313,16 @@ fn a_protected_command_is_for_one_card_one_use_and_one_challenge() {
 fn nothing_that_is_printed_holds_a_key() {
     let key = Key16::new(*b"KEYKEYKEYKEYKEY!");
     let set = StaticKeys::same(key.clone());
-    let channel = ChannelKeys::derive(&set, 0);
+    let channel = ChannelKeys::from(Scp02Keys::derive(&set, 0));
+    let aes = AesKeys::same(AesKey::new(b"KEYKEYKEYKEYKEY!").unwrap());
+    let scp03 = Scp03Keys::derive(&aes, &[0; 8], &[0; 8]);
     let psam = SoftwareKeys::demo().psam_keys(PsamScope::National).unwrap();
     let card = CardRef { city: CityCode::new(2000).unwrap(), number: CardNumber::from_u64(1) };
-    let printed =
-        format!("{key:?} {set:?} {channel:?} {psam:?} {:?} {:?}", Roots::demo(), demo_card_keys(&card));
+    let printed = format!(
+        "{key:?} {set:?} {channel:?} {aes:?} {scp03:?} {psam:?} {:?} {:?}",
+        Roots::demo(),
+        demo_card_keys(&card)
+    );
     for secret in ["KEYKEY", "4B45594B", "75, 69", "YKT", "594B54", "89, 75"] {
         assert!(!printed.contains(secret), "{printed}");
     }

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::key_scheme::{AesCheck, KeyKind, KeyScheme};
+use super::scp::{EncryptionCounter, Scp};
 use super::shelf::{Problems, Record};
 use super::source::{Problem, Source};
 use super::text::{self, Name};
@@ -42,8 +44,18 @@ pub struct ElementFacts {
     /// Issuer security domain.
     #[serde(deserialize_with = "text::parsed")]
     pub isd_aid: Aid,
-    /// Secure channel of the issuer security domain.
+    /// Secure channel of its security domains.
+    #[serde(deserialize_with = "text::parsed")]
     pub scp: Scp,
+    /// Bits of its AES keys: 128, 192 or 256; nothing for 3DES.
+    #[serde(default)]
+    key_bits: Option<u16>,
+    /// How it makes the check values of AES keys.
+    #[serde(default)]
+    pub aes_check: AesCheck,
+    /// How it counts the commands of an SCP03 session.
+    #[serde(default)]
+    pub scp03_counter: EncryptionCounter,
     /// How the element's keys follow from the maker's.
     pub key_scheme: KeyScheme,
     /// Version of those keys.
@@ -130,26 +142,6 @@ pub enum ElementVendor {
     Gemalto,
 }
 
-/// Secure channel protocol and option.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-pub enum Scp {
-    /// SCP02, option 15.
-    #[serde(rename = "scp02-15")]
-    Scp02I15,
-}
-
-/// How an element's keys follow from the maker's keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum KeyScheme {
-    /// They are the maker's keys.
-    None,
-    /// VISA2 diversification.
-    Visa2,
-    /// EMV CPS diversification.
-    Emv,
-}
-
 /// Who manages the element's contents (GlobalPlatform's modes in TSM talk).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -171,6 +163,39 @@ impl Aid {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl ElementFacts {
+    /// What its keys are keys of: 3DES for SCP02, AES for SCP03.
+    #[must_use]
+    pub const fn key_kind(&self) -> KeyKind {
+        match (self.scp, self.key_bits) {
+            (Scp::Scp02 { .. }, _) => KeyKind::TripleDes,
+            (Scp::Scp03(_), Some(192)) => KeyKind::Aes192,
+            (Scp::Scp03(_), Some(256)) => KeyKind::Aes256,
+            (Scp::Scp03(_), _) => KeyKind::Aes128,
+        }
+    }
+
+    fn check_channel(&self, source: &Source<'_>, problems: &mut Problems) {
+        let aes = matches!(self.scp, Scp::Scp03(_));
+        if self.key_bits.is_some_and(|bits| !aes || !matches!(bits, 128 | 192 | 256)) {
+            let expected = if aes { "expected 128, 192 or 256" } else { "only AES keys have a length to choose" };
+            problems.push(source.problem("element.key_bits", expected));
+        }
+        if !self.key_scheme.fits(self.key_kind()) {
+            let what = format!("this scheme makes no {} keys, which {} needs", self.key_kind().name(), self.scp);
+            problems.push(source.problem("element.key_scheme", what));
+        }
+        for (field, stated) in [
+            ("element.aes_check", self.aes_check != AesCheck::default()),
+            ("element.scp03_counter", self.scp03_counter != EncryptionCounter::default()),
+        ] {
+            if stated && !aes {
+                problems.push(source.problem(field, format!("means nothing with {}", self.scp)));
+            }
+        }
     }
 }
 
@@ -223,5 +248,6 @@ impl Record for Phone {
         if !matches!(self.element.key_version, 0x01..=0x7F | 0xFF) {
             problems.push(source.problem("element.key_version", "expected 0x01 to 0x7F, or 0xFF"));
         }
+        self.element.check_channel(source, problems);
     }
 }
