@@ -1,4 +1,4 @@
-//! What all chip cards share: APDUs, TLV, status words; GlobalPlatform commands and the secure channel SCP02;
+//! What all chip cards share: APDUs, TLV, status words; GlobalPlatform commands and the secure channels SCP02 and SCP03;
 //! readers as a [`Channel`].
 //!
 //! Invariant: sans-I/O but for [`vpcd`], which is handed its stream; a command's two directions are one type.
@@ -6,7 +6,7 @@
 mod apdu;
 mod channel;
 pub mod gp;
-pub mod scp02;
+pub mod scp;
 pub mod tlv;
 mod transcript;
 #[cfg(test)]

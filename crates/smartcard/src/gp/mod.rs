@@ -1,7 +1,7 @@
 //! GlobalPlatform: how applications come onto a card, get their keys and data, and are found there.
 //!
 //! One file a command, both directions: the same type writes the bytes on the host's side and reads them
-//! on the card's side. The secure channel around them is [`crate::scp02`].
+//! on the card's side. The secure channel around them is [`crate::scp`].
 //!
 //! Standard: GlobalPlatform Card Specification 2.2.1, globalplatform.md section 1.5, and its Amendment C for
 //! contactless activation ([`crs`]), section 2.
@@ -18,6 +18,8 @@ mod get_data;
 mod get_status;
 mod initialize_update;
 mod install;
+pub mod key_block;
+mod level;
 mod load;
 mod manage_channel;
 mod package;
@@ -35,11 +37,12 @@ pub use aid::Aid;
 pub use card_data::CardData;
 pub use cplc::Cplc;
 pub use delete::{Delete, DeleteKey};
-pub use external_authenticate::{ExternalAuthenticate, Level};
+pub use external_authenticate::ExternalAuthenticate;
 pub use get_data::{GetData, GetValue};
 pub use get_status::{Entry, GetStatus, Scope};
-pub use initialize_update::{InitializeUpdate, InitializeUpdateAnswer};
+pub use initialize_update::{InitializeUpdate, InitializeUpdateAnswer, Offer};
 pub use install::{Install, InstallApplication, InstallLoad, InstallParameters, Lengths, RegistryUpdate};
+pub use level::Level;
 pub use load::{Dap, Load, LoadFile};
 pub use manage_channel::{ManageChannel, on_basic_channel};
 pub use package::Package;

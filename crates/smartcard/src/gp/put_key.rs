@@ -1,15 +1,14 @@
 //! PUT KEY: gives a security domain its keys, each encrypted under the session's key encryption key.
 //!
-//! Standard: GlobalPlatform PUT KEY, `80 D8 <old KVN> P2`, globalplatform.md section 1.5: new KVN, then per key
-//! `80 10 <cipher 16> 03 <check value 3>`. Old KVN `00` makes a new key set. P2 is the number of the first key, with
+//! Standard: GlobalPlatform PUT KEY, `80 D8 <old KVN> P2`, globalplatform.md section 1.5: new KVN, then a
+//! [block](super::key_block) for each key. Old KVN `00` makes a new key set. P2 is the number of the first key, with
 //! bit 8 if several follow. The card answers the new KVN and the check values.
-//! Invariant: only two-key 3DES keys, as SCP02 has them; a key that arrives is a cipher and stays one here.
+//! Invariant: a key that arrives is a cipher and stays one here.
 
-use keys::WrappedKey;
+use keys::SealedKey;
 
-use super::{ALL, expect};
+use super::{ALL, expect, key_block};
 use crate::apdu::{Apdu, Command, Status};
-use crate::tlv;
 
 /// Puts keys `first_key`, `first_key` + 1 and so on into a key set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +20,7 @@ pub struct PutKey {
     /// Number of the first key: 1 ENC, 2 MAC, 3 DEK.
     pub first_key: u8,
     /// The keys, at least one.
-    pub keys: Vec<WrappedKey>,
+    pub keys: Vec<SealedKey>,
 }
 
 /// What the card has understood.
@@ -33,8 +32,6 @@ pub struct PutKeyAnswer {
     pub check_values: Vec<[u8; 3]>,
 }
 
-/// 3DES, mode implied by the use.
-const KEY_TYPE: u8 = 0x80;
 const SEVERAL: u8 = 0x80;
 
 impl PutKey {
@@ -58,11 +55,7 @@ impl Command for PutKey {
 
     fn to_apdu(&self) -> Apdu {
         let mut data = vec![self.version];
-        for key in &self.keys {
-            data.push(KEY_TYPE);
-            tlv::write_lv(&mut data, &key.cipher);
-            tlv::write_lv(&mut data, &key.kcv);
-        }
+        self.keys.iter().for_each(|key| key_block::write(&mut data, key));
         let several = if self.keys.len() > 1 { SEVERAL } else { 0 };
         Apdu::new([0x80, 0xD8, self.replaces, self.first_key | several], data, ALL)
     }
@@ -87,16 +80,12 @@ impl Command for PutKey {
     }
 }
 
-fn read_keys(data: &[u8]) -> Option<(u8, Vec<WrappedKey>)> {
+fn read_keys(data: &[u8]) -> Option<(u8, Vec<SealedKey>)> {
     let (version, mut rest) = data.split_first()?;
     let mut keys = Vec::new();
-    while let Some((key_type, tail)) = rest.split_first() {
-        let (cipher, tail) = tlv::read_lv(tail)?;
-        let (kcv, tail) = tlv::read_lv(tail)?;
-        if *key_type != KEY_TYPE {
-            return None;
-        }
-        keys.push(WrappedKey { cipher: cipher.try_into().ok()?, kcv: kcv.try_into().ok()? });
+    while !rest.is_empty() {
+        let (key, tail) = key_block::read(rest)?;
+        keys.push(key);
         rest = tail;
     }
     Some((*version, keys))

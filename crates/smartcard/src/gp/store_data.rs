@@ -25,7 +25,7 @@ const DGI: u8 = 0x08;
 
 impl StoreData {
     /// The blocks of one personalisation: numbered, the last one marked. Each block must fit
-    /// [`crate::scp02::MAX_DATA`] bytes. More than 256 blocks cannot be numbered: `None`.
+    /// [`crate::scp::MAX_DATA`] bytes. More than 256 blocks cannot be numbered: `None`.
     #[must_use]
     pub fn series(blocks: Vec<Vec<u8>>, encrypted: bool) -> Option<Vec<StoreData>> {
         let last = blocks.len().checked_sub(1)?;

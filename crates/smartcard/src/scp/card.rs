@@ -1,27 +1,31 @@
-//! The card's side of SCP02, for any security domain.
+//! The card's side, for any security domain.
 //!
-//! Standard: SCP02 i=15, globalplatform.md section 1.2.
-//! Invariant: the sequence counter rises when a host has shown that it holds the MAC key, so no session
-//! keys are used by two sessions; after a wrong MAC nothing is accepted until the channel is opened anew.
+//! Standard: SCP02 and SCP03, globalplatform.md sections 1.2 and 1.3.
+//! Invariant: no session keys are used by two sessions: SCP02's counter rises when a host has shown that it holds the MAC key,
+//! SCP03's at every INITIALIZE UPDATE, and neither wraps. After a wrong MAC nothing is accepted until the channel is opened anew.
 
 use std::mem;
 
-use keys::{ChannelKeys, StaticKeys};
+use keys::{ChannelKeys, ElementKeys, EncryptionCounter, Scp, Scp02Keys, Scp03, Scp03Keys};
 
-use super::{SECURE, authentication, card_proof, host_proof, is_command_mac};
-use crate::apdu::{Apdu, Status};
-use crate::gp::{ExternalAuthenticate, InitializeUpdate, InitializeUpdateAnswer, Level};
+use super::{Chain, SECURE, scp02, scp03};
+use crate::apdu::{Apdu, Response, Status};
+use crate::gp::{ExternalAuthenticate, InitializeUpdate, InitializeUpdateAnswer, Level, Offer};
 
 /// One key set of a security domain, as INITIALIZE UPDATE needs it.
 pub struct KeySet<'a> {
+    /// The channel that the domain offers.
+    pub scp: Scp,
+    /// How the element counts commands.
+    pub counter: EncryptionCounter,
     /// What the keys were made from.
     pub diversification: [u8; 10],
     /// Version of the key set.
     pub version: u8,
-    /// Its sequence counter.
-    pub sequence: u16,
     /// Its keys.
-    pub keys: &'a StaticKeys,
+    pub keys: &'a ElementKeys,
+    /// The name of the selected application, which a pseudo-random challenge follows from.
+    pub name: &'a [u8],
 }
 
 /// A security domain's end of the channel. Volatile: a reset begins with a new one.
@@ -35,25 +39,26 @@ enum State {
     #[default]
     Closed,
     /// INITIALIZE UPDATE was answered.
-    Offered(Offer),
+    Offered(Offered),
     /// The host is known.
     Open(Open),
     /// A MAC was wrong.
     Aborted,
 }
 
-struct Offer {
-    keys: ChannelKeys,
-    sequence: u16,
-    host_challenge: [u8; 8],
-    card_challenge: [u8; 6],
+enum Offered {
+    Scp02 { keys: Scp02Keys, scp: Scp, sequence: u16, host: Vec<u8>, card: [u8; 6] },
+    Scp03 { keys: Scp03Keys, option: Scp03, counter: EncryptionCounter },
 }
 
 struct Open {
     keys: ChannelKeys,
     level: Level,
-    last_mac: [u8; 8],
+    chain: Chain,
 }
+
+/// The last value of SCP03's counter of three bytes.
+const LAST: u32 = 0x00FF_FFFF;
 
 impl CardChannel {
     /// A closed channel.
@@ -76,50 +81,96 @@ impl CardChannel {
         }
     }
 
-    /// Answers INITIALIZE UPDATE from the key set that was asked for, with a fresh challenge. Any session ends.
+    /// Answers INITIALIZE UPDATE from the key set that was asked for, with `random` bytes where the challenge is random. Any
+    /// session ends. `sequence` is the key set's counter: with a pseudo-random SCP03 challenge it has risen and must be kept.
+    ///
+    /// # Errors
+    /// `6700` for a challenge of another length than the channel's; `6985` with the counter at its end, or with keys that
+    /// the channel does not take.
     pub fn initialize_update(
         &mut self,
         command: &InitializeUpdate,
         set: &KeySet<'_>,
-        card_challenge: [u8; 6],
-    ) -> InitializeUpdateAnswer {
-        let keys = ChannelKeys::derive(set.keys, set.sequence);
-        let host_challenge = command.host_challenge;
-        let card_cryptogram = keys.cryptogram(&card_proof(host_challenge, set.sequence, card_challenge));
-        self.state = State::Offered(Offer { keys, sequence: set.sequence, host_challenge, card_challenge });
-        InitializeUpdateAnswer {
-            diversification: set.diversification,
-            key_version: set.version,
-            sequence: set.sequence,
-            card_challenge,
-            card_cryptogram,
-        }
+        sequence: &mut u32,
+        random: [u8; 16],
+    ) -> Result<InitializeUpdateAnswer, Status> {
+        self.state = State::Closed;
+        let host = &command.host_challenge;
+        let (offered, offer) = match (set.scp, set.keys) {
+            (Scp::Scp02 { .. }, ElementKeys::TripleDes(keys)) => {
+                let sequence = u16::try_from(*sequence).map_err(|_| Status::CONDITIONS_NOT_SATISFIED)?;
+                offer_scp02(set, &Scp02Keys::derive(keys, sequence), sequence, host, random)?
+            }
+            (Scp::Scp03(option), ElementKeys::Aes(keys)) => {
+                if host.len() != option.width() {
+                    return Err(Status::WRONG_LENGTH);
+                }
+                let counted = if option.pseudo_random { Some(counted(sequence)?) } else { None };
+                let challenge = match counted {
+                    Some(counter) => keys.challenge(counter, set.name, option.width()),
+                    None => random.iter().copied().take(option.width()).collect(),
+                };
+                let session = Scp03Keys::derive(keys, host, &challenge);
+                let cryptogram = session.card_cryptogram();
+                let offered = Offered::Scp03 { keys: session, option, counter: set.counter };
+                (offered, Offer::Scp03 { option, challenge, cryptogram, sequence: counted })
+            }
+            _ => return Err(Status::CONDITIONS_NOT_SATISFIED),
+        };
+        self.state = State::Offered(offered);
+        let (diversification, key_version) = (set.diversification, set.version);
+        Ok(InitializeUpdateAnswer { diversification, key_version, offer })
     }
 
-    /// Checks the host's proof and opens the session. `sequence` is the key set's counter: it has risen when the
-    /// MAC was right, whatever the outcome, and must then be kept.
+    /// Checks the host's proof and opens the session. `sequence` is the key set's counter: with SCP02 it has risen when
+    /// the MAC was right, whatever the outcome, and must then be kept.
     ///
     /// # Errors
-    /// `6985` without INITIALIZE UPDATE before, or with the counter at its end; `6300` if a proof is wrong.
+    /// `6985` without INITIALIZE UPDATE before, or with the counter at its end; `6A86` for a level that the channel does not
+    /// have; `6300` if a proof is wrong.
     pub fn external_authenticate(
         &mut self,
         command: &ExternalAuthenticate,
-        sequence: &mut u16,
+        sequence: &mut u32,
     ) -> Result<(), Status> {
-        let State::Offered(offer) = mem::take(&mut self.state) else {
-            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        let open = match mem::take(&mut self.state) {
+            State::Offered(Offered::Scp02 { keys, scp, sequence: used, host, card }) => {
+                let next = used.checked_add(1).ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
+                if !command.level.fits(scp) {
+                    return Err(Status::WRONG_P1P2);
+                }
+                let mac = command.mac.as_slice().try_into().map_err(|_| Status::WRONG_LENGTH)?;
+                if !scp02::is_authentication_mac(&keys, command.level, &command.host_cryptogram, &mac) {
+                    return Err(Status::AUTH_FAILED);
+                }
+                *sequence = u32::from(next);
+                let given =
+                    command.host_cryptogram.as_slice().try_into().map_err(|_| Status::WRONG_LENGTH)?;
+                if !keys.verify_cryptogram(&scp02::host_proof(&host, used, card), &given) {
+                    return Err(Status::AUTH_FAILED);
+                }
+                let chain = Chain::Scp02(scp02::Chain::new(keys.clone(), command.level, mac));
+                Open { keys: keys.into(), level: command.level, chain }
+            }
+            State::Offered(Offered::Scp03 { keys, option, counter }) => {
+                if !command.level.fits(Scp::Scp03(option)) {
+                    return Err(Status::WRONG_P1P2);
+                }
+                if command.mac.len() != option.width() {
+                    return Err(Status::WRONG_LENGTH);
+                }
+                let ExternalAuthenticate { level, host_cryptogram, mac } = command;
+                let chaining = scp03::checked_authentication_mac(&keys, *level, host_cryptogram, mac);
+                let chaining = chaining.ok_or(Status::AUTH_FAILED)?;
+                if !keys.verify_host(host_cryptogram) {
+                    return Err(Status::AUTH_FAILED);
+                }
+                let chain = scp03::Chain::new(keys.clone(), *level, option.width(), counter, chaining);
+                Open { keys: keys.into(), level: *level, chain: Chain::Scp03(chain) }
+            }
+            State::Closed | State::Open(_) | State::Aborted => return Err(Status::CONDITIONS_NOT_SATISFIED),
         };
-        let next = offer.sequence.checked_add(1).ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
-        let signed = authentication(command.level, command.host_cryptogram);
-        if !is_command_mac(&offer.keys, None, &signed, &command.mac) {
-            return Err(Status::AUTH_FAILED);
-        }
-        *sequence = next;
-        let proof = host_proof(offer.host_challenge, offer.sequence, offer.card_challenge);
-        if !offer.keys.verify_cryptogram(&proof, &command.host_cryptogram) {
-            return Err(Status::AUTH_FAILED);
-        }
-        self.state = State::Open(Open { keys: offer.keys, level: command.level, last_mac: command.mac });
+        self.state = State::Open(open);
         Ok(())
     }
 
@@ -131,7 +182,7 @@ impl CardChannel {
     pub fn unwrap(&mut self, command: &Apdu) -> Result<Apdu, Status> {
         let protected = command.cla & SECURE != 0;
         match &mut self.state {
-            State::Open(open) if open.level != Level::Plain => {
+            State::Open(open) if open.level.signs_commands() => {
                 let plain = if protected { open.unwrap(command) } else { None };
                 if plain.is_none() {
                     self.state = State::Aborted;
@@ -143,27 +194,66 @@ impl CardChannel {
         }
     }
 
+    /// The answer to the command that was unwrapped last, as it is sent.
+    #[must_use]
+    pub fn protect(&self, response: Response) -> Response {
+        match &self.state {
+            State::Open(Open { chain: Chain::Scp03(chain), .. }) => chain.protect(response),
+            _ => response,
+        }
+    }
+
+    /// How many bytes of data an answer may have so that it can be protected.
+    #[must_use]
+    pub const fn longest_answer(&self) -> usize {
+        match &self.state {
+            State::Open(Open { chain: Chain::Scp03(chain), .. }) => chain.longest_answer(),
+            _ => 256,
+        }
+    }
+
     /// As if a command with this MAC had just come: for transcripts with gaps.
     #[cfg(test)]
     pub(super) const fn continue_after(&mut self, mac: [u8; 8]) {
-        if let State::Open(open) = &mut self.state {
-            open.last_mac = mac;
+        if let State::Open(Open { chain: Chain::Scp02(chain), .. }) = &mut self.state {
+            chain.continue_after(mac);
         }
     }
 }
 
+/// The counter after it has risen. At its end there is no other session.
+fn counted(sequence: &mut u32) -> Result<[u8; 3], Status> {
+    let next = sequence.checked_add(1).filter(|next| *next <= LAST);
+    *sequence = next.ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
+    let [_, a, b, c] = sequence.to_be_bytes();
+    Ok([a, b, c])
+}
+
+fn offer_scp02(
+    set: &KeySet<'_>,
+    keys: &Scp02Keys,
+    sequence: u16,
+    host: &[u8],
+    random: [u8; 16],
+) -> Result<(Offered, Offer), Status> {
+    if host.len() != 8 {
+        return Err(Status::WRONG_LENGTH);
+    }
+    let [a, b, c, d, e, f, ..] = random;
+    let card = match set.scp {
+        Scp::Scp02 { pseudo_random: true } => keys.challenge(set.name),
+        _ => [a, b, c, d, e, f],
+    };
+    let cryptogram = keys.cryptogram(&scp02::card_proof(host, sequence, card));
+    let offered = Offered::Scp02 { keys: keys.clone(), scp: set.scp, sequence, host: host.to_vec(), card };
+    Ok((offered, Offer::Scp02 { sequence, challenge: card, cryptogram }))
+}
+
 impl Open {
     fn unwrap(&mut self, command: &Apdu) -> Option<Apdu> {
-        let (data, mac) = command.data.split_last_chunk()?;
-        let data = match self.level {
-            Level::MacAndEncryption if !data.is_empty() => self.keys.decrypt(data)?,
-            _ => data.to_vec(),
-        };
-        let plain = Apdu { data, ..command.clone() };
-        if !is_command_mac(&self.keys, Some(self.last_mac), &plain, mac) {
-            return None;
+        match &mut self.chain {
+            Chain::Scp02(chain) => chain.unwrap(command),
+            Chain::Scp03(chain) => chain.unwrap(command),
         }
-        self.last_mac = *mac;
-        Some(Apdu { cla: plain.cla & !SECURE, ..plain })
     }
 }
