@@ -27,6 +27,8 @@ mod software;
 pub mod vault;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod vectors_channel;
 
 pub use aes::AesKey;
 pub use batch::{TapFacts, Width};

@@ -15,7 +15,6 @@ mod token;
 pub(crate) use load::Loading;
 
 use card::Purse;
-use keys::StaticKeys;
 use smartcard::gp::{
     Aid, Install, InstallApplication, Lengths, LifeCycle, Privilege, PutKey, RegistryUpdate, SetStatus,
     StatusScope, StoreData, Tokened,
@@ -269,9 +268,11 @@ impl Element {
             return Err(Status::CONDITIONS_NOT_SATISFIED);
         };
         let (_, channel) = self.session.channel.session().ok_or(Status::SECURITY_NOT_SATISFIED)?;
-        let keys = command.keys.iter().map(|key| channel.unwrap_key(&key.cipher, key.kcv));
-        let keys: Vec<_> = keys.collect::<Option<_>>().ok_or(Status::WRONG_DATA)?;
-        let [enc, mac, dek] = <[_; 3]>::try_from(keys).map_err(|_| Status::WRONG_DATA)?;
+        let sealed = command.keys.as_slice().try_into().map_err(|_| Status::WRONG_DATA)?;
+        let keys = channel.unseal(sealed, self.birth.aes_check()).ok_or(Status::WRONG_DATA)?;
+        if !self.birth.takes(keys.kind()) {
+            return Err(Status::WRONG_DATA);
+        }
         let domain = self.domain_mut(&name).ok_or(Status::NOT_FOUND)?;
         let held = domain.own.as_ref().map_or(0, |own| own.version);
         if command.first_key != 1 || (held == 0 && command.replaces != 0) {
@@ -280,8 +281,7 @@ impl Element {
         if command.replaces != held {
             return Err(Status::NOT_FOUND);
         }
-        let keys = StaticKeys::new(enc, mac, dek);
-        domain.own = Some(DomainKeys { keys, version: command.version, sequence: 0 });
+        domain.own = Some(DomainKeys { keys, version: command.version, sequence: 0, failures: 0 });
         Ok(Response::ok(command.expected_answer().to_bytes()))
     }
 

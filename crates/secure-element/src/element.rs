@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::io;
 
-use keys::StaticKeys;
+use keys::ElementKeys;
 use model::Entropy;
 use model::registry::ElementFacts;
 use smartcard::gp::{Aid, Fci, Select, on_basic_channel};
@@ -25,17 +25,25 @@ impl SoftwareElement {
     /// A new element of a phone model: `maker` are its maker's keys, `serial` its own number.
     ///
     /// # Errors
-    /// The store takes nothing, or holds a chip's memory already.
+    /// The keys are not what its channel takes; the store takes nothing, or holds a chip's memory already.
     pub fn manufacture(
         serial: [u8; 8],
         facts: &ElementFacts,
-        maker: &StaticKeys,
+        maker: &ElementKeys,
         store: Box<dyn Store>,
         entropy: Box<dyn Entropy + Send>,
     ) -> io::Result<Self> {
         let birth = Birth::new(serial, facts);
         let keys = maker.diversified(facts.key_scheme, &birth.diversification());
-        let issuer = DomainKeys { keys, version: facts.key_version, sequence: 0 };
+        let keys = keys.filter(|keys| birth.takes(keys.kind())).ok_or_else(|| {
+            let text = format!(
+                "{} keys: not what {} takes, or not with this scheme",
+                maker.kind().name(),
+                facts.scp
+            );
+            io::Error::new(io::ErrorKind::InvalidInput, text)
+        })?;
+        let issuer = DomainKeys { keys, version: facts.key_version, sequence: 0, failures: 0 };
         let element = Element {
             birth,
             issuer,
@@ -200,7 +208,7 @@ impl Element {
         instance.selectable && !instance.locked && (active || instance.name.as_bytes() == name)
     }
 
-    fn name(&self, selected: Selected) -> Aid {
+    pub(crate) fn name(&self, selected: Selected) -> Aid {
         match selected {
             Selected::Issuer => self.birth.isd,
             Selected::Registry => Aid::CONTACTLESS_REGISTRY,

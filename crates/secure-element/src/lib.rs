@@ -3,10 +3,11 @@
 //!
 //! Both are a [`smartcard::Channel`]; [`smartcard::vpcd::serve`] with [`ATR`] puts either behind a socket.
 //!
-//! Standard: GlobalPlatform Card Specification 2.2.1, SCP02 i=15, Amendment C (globalplatform.md sections 1 and 2);
+//! Standard: GlobalPlatform Card Specification 2.2.1, SCP02, SCP03, Amendment C (globalplatform.md sections 1 and 2);
 //! the purse is [`card::Purse`].
 //! Invariant: a command's effect is kept before its answer leaves, whole or not at all.
 
+mod authenticate;
 mod channels;
 mod chip;
 mod content;

@@ -1,16 +1,14 @@
 //! What a security domain (安全域) answers: who may speak to it, and what it says of itself.
 //!
-//! Standard: GlobalPlatform INITIALIZE UPDATE, EXTERNAL AUTHENTICATE, GET DATA, GET STATUS (globalplatform.md sections
-//! 1.2, 1.5 and 1.6). What changes the content is in [`crate::content`].
+//! Standard: GlobalPlatform GET DATA, GET STATUS (globalplatform.md sections 1.5 and 1.6). Who opens a channel is in
+//! [`crate::authenticate`], what changes the content in [`crate::content`].
 //! Invariant: no content is changed or shown without an authenticated channel, and inside one no command passes
 //! without its protection.
 
 use model::Entropy;
 use smartcard::gp::{
-    Aid, CardData, Cplc, Entry, ExternalAuthenticate, GetData, GetStatus, GetValue, InitializeUpdate,
-    LifeCycle, Privilege, Privileges, Scope,
+    Aid, CardData, Cplc, Entry, GetData, GetStatus, GetValue, LifeCycle, Privilege, Privileges, Scope,
 };
-use smartcard::scp02::KeySet;
 use smartcard::{Apdu, Command, Response, Status, tlv};
 
 use crate::memory::{Domain, DomainKeys, Element, Instance, Selected};
@@ -47,27 +45,33 @@ impl Element {
             _ => return Err(Status::WRONG_CLA),
         }
         let plain = self.session.channel.unwrap(apdu)?;
+        let answer = self.obey(&plain).unwrap_or_else(Response::status);
+        Ok(self.session.channel.protect(answer))
+    }
+
+    /// A command whose protection, where the session asks for it, is right.
+    fn obey(&mut self, plain: &Apdu) -> Result<Response, Status> {
         let authenticated = self.session.channel.session().is_some();
         match plain.ins {
-            0xCA => self.get_data(&plain),
+            0xCA => self.get_data(plain),
             _ if self.terminated => Err(Status::CONDITIONS_NOT_SATISFIED),
             0xE2 | 0xE4 | 0xE6 | 0xE8 | 0xD8 | 0xF0 | 0xF2 if !authenticated => {
                 Err(Status::SECURITY_NOT_SATISFIED)
             }
             0xE2 | 0xE4 | 0xE6 | 0xE8 | 0xD8 if self.locked => Err(Status::CONDITIONS_NOT_SATISFIED),
-            0xE8 => self.load(&plain),
-            0xE2 => self.store_data(&plain),
-            0xE4 => self.delete(&plain),
-            0xE6 => self.install(&plain),
-            0xD8 => self.put_any_key(&plain),
-            0xF0 => self.set_status(&plain),
-            0xF2 => self.get_status(&plain),
+            0xE8 => self.load(plain),
+            0xE2 => self.store_data(plain),
+            0xE4 => self.delete(plain),
+            0xE6 => self.install(plain),
+            0xD8 => self.put_any_key(plain),
+            0xF0 => self.set_status(plain),
+            0xF2 => self.get_status(plain),
             _ => Err(Status::WRONG_INS),
         }
     }
 
     /// The key set of the selected domain: its own, or its parent's until it has some.
-    fn keys(&mut self) -> &mut DomainKeys {
+    pub(crate) fn keys(&mut self) -> &mut DomainKeys {
         let holder = match self.session.selected {
             Selected::Domain(name) => self.key_holder(name),
             _ => None,
@@ -92,28 +96,6 @@ impl Element {
         None
     }
 
-    fn initialize_update(&mut self, apdu: &Apdu, entropy: &mut dyn Entropy) -> Result<Response, Status> {
-        let command = InitializeUpdate::from_apdu(apdu)?;
-        let mut challenge = [0; 6];
-        entropy.fill(&mut challenge);
-        let diversification = self.birth.diversification();
-        let DomainKeys { keys, version, sequence } = self.keys().clone();
-        if command.key_version != 0 && command.key_version != version {
-            return Err(Status::NOT_FOUND);
-        }
-        let set = KeySet { diversification, version, sequence, keys: &keys };
-        self.session.personalizing = None; // its keys come under those of one session
-        Ok(Response::ok(self.session.channel.initialize_update(&command, &set, challenge).to_bytes()))
-    }
-
-    fn external_authenticate(&mut self, apdu: &Apdu) -> Result<Response, Status> {
-        let command = ExternalAuthenticate::from_apdu(apdu)?;
-        let mut sequence = self.keys().sequence;
-        let outcome = self.session.channel.external_authenticate(&command, &mut sequence);
-        self.keys().sequence = sequence; // it counts attempts that knew the MAC key, also failed ones
-        outcome.map(|()| Response::ok([]))
-    }
-
     fn get_data(&mut self, apdu: &Apdu) -> Result<Response, Status> {
         if apdu.cla == 0 {
             // The value alone.
@@ -128,18 +110,13 @@ impl Element {
     fn data_object(&mut self, tag: u16) -> Result<Vec<u8>, Status> {
         let [a, b, c, d, e, f, g, h] = self.birth.serial;
         let [fabricator, kind, system] = MADE;
-        let DomainKeys { version, sequence, .. } = *self.keys();
         Ok(match tag {
             0x0042 => tlv::object(0x42, &[a, b, c, d]),
             0x0045 => tlv::object(0x45, &[e, f, g, h]),
-            0x00C1 => tlv::object(0xC1, &sequence.to_be_bytes()),
-            0x00E0 => {
-                // Key information: number, version, 3DES, 16 bytes.
-                let keys = (1..=3).flat_map(|number| tlv::object(0xC0, &[number, version, 0x80, 0x10]));
-                tlv::object(0xE0, &keys.collect::<Vec<u8>>())
-            }
+            0x00C1 => self.sequence_object()?,
+            0x00E0 => self.key_information(),
             Cplc::TAG => Cplc::new(fabricator, kind, system, [e, f, g, h], [c, d]).to_bytes(),
-            CardData::TAG => CardData { version: [2, 2], protocol: 2, variant: 0x15 }.to_bytes(),
+            CardData::TAG => self.card_data(),
             RECEIPT_COUNTER => {
                 let receipts = self.receipts.as_ref().ok_or(Status::NOT_FOUND)?;
                 tlv::object(u32::from(RECEIPT_COUNTER), &receipts.counter.to_be_bytes())

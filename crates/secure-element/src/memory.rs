@@ -4,12 +4,12 @@
 //! Invariant: fields are numbered for ever; a later release reads what an earlier one has kept.
 
 use card::Purse;
-use keys::{Key16, StaticKeys};
+use keys::{AesCheck, ElementKeys, EncryptionCounter, Key16};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use model::registry::{self, ElementFacts, Quirk};
 use ring::signature::{RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, RsaPublicKeyComponents};
 use smartcard::gp::{Aid, Lengths, LifeCycle, Privilege, Privileges};
-use smartcard::scp02::CardChannel;
+use smartcard::scp::CardChannel;
 
 use crate::channels::Volatile;
 use crate::content::Loading;
@@ -84,6 +84,15 @@ pub(crate) struct Birth {
     /// Habits of its own, as bits: see [`Birth::has`].
     #[cbor(n(9), default)]
     pub(crate) quirks: u16,
+    /// Its domains' secure channel: protocol and option; 0: SCP02, option 15.
+    #[cbor(n(10), default)]
+    pub(crate) scp: u16,
+    /// The check values of AES keys are made from zeros.
+    #[cbor(n(11), default)]
+    pub(crate) zero_checks: bool,
+    /// An SCP03 session counts only commands with data.
+    #[cbor(n(12), default)]
+    pub(crate) counts_data: bool,
 }
 
 /// A security domain's key set.
@@ -91,11 +100,14 @@ pub(crate) struct Birth {
 #[cbor(map)]
 pub(crate) struct DomainKeys {
     #[n(0)]
-    pub(crate) keys: StaticKeys,
+    pub(crate) keys: ElementKeys,
     #[n(1)]
     pub(crate) version: u8,
     #[n(2)]
-    pub(crate) sequence: u16,
+    pub(crate) sequence: u32,
+    /// Wrong proofs in a row.
+    #[cbor(n(3), default)]
+    pub(crate) failures: u8,
 }
 
 /// A supplementary security domain.
@@ -234,6 +246,9 @@ impl Birth {
             free_bytes: facts.free_bytes,
             longest: facts.max_apdu,
             quirks: facts.quirks.iter().fold(0, |bits, quirk| bits | quirk.bit()),
+            scp: u16::from_be_bytes([facts.scp.protocol(), facts.scp.option()]),
+            zero_checks: facts.aes_check == AesCheck::Zeros,
+            counts_data: facts.scp03_counter == EncryptionCounter::OnlyWithData,
         }
     }
 

@@ -4,10 +4,10 @@
 //! Invariant: the card's own keys leave the key service enciphered for this one session.
 
 use card::Personalisation;
-use keys::{CardRef, ChannelFacts, ChannelOwner, KeyError, KeyService};
+use keys::{CardRef, ChannelOwner, KeyError, KeyService, Scp};
 use model::Entropy;
 use smartcard::gp::{InitializeUpdate, Level, StoreData};
-use smartcard::scp02::{Opening, WrongCryptogram};
+use smartcard::scp::{NotAuthenticated, Opening};
 use smartcard::{Apdu, Channel, ChannelError, Command, Status};
 
 /// Why a card did not become a city card.
@@ -21,7 +21,7 @@ pub enum PersonaliseError {
     Keys(#[from] KeyError),
     /// The blank is not under our transport keys.
     #[error("not a blank card of ours: {0}")]
-    NotOurs(#[from] WrongCryptogram),
+    NotOurs(#[from] NotAuthenticated),
     /// The answer to INITIALIZE UPDATE is not that of SCP02.
     #[error("INITIALIZE UPDATE: the answer is not that of a blank card of ours")]
     Foreign,
@@ -50,14 +50,13 @@ pub fn personalise(
     keys: &dyn KeyService,
     entropy: &mut dyn Entropy,
 ) -> Result<(), PersonaliseError> {
-    let mut challenge = [0; 8];
-    entropy.fill(&mut challenge);
+    let mut random = [0; 16];
+    entropy.fill(&mut random);
     card.reset()?;
-    let opening = Opening::new(0, challenge);
+    let opening = Opening::new(Scp::SCP02_15, 0, random);
     let answer = good(card, &opening.command().to_apdu(), "INITIALIZE UPDATE")?;
     let answer = InitializeUpdate::parse_response(&answer).ok_or(PersonaliseError::Foreign)?;
-    let facts = ChannelFacts { diversification: answer.diversification, sequence: answer.sequence };
-    let channel = keys.open_channel(&ChannelOwner::Transport, &facts)?;
+    let channel = keys.open_channel(&ChannelOwner::Transport, &opening.facts(&answer))?;
     let (authenticate, mut session) = opening.authenticate(&answer, channel, Level::MacAndEncryption)?;
     good(card, &authenticate, "EXTERNAL AUTHENTICATE")?;
     let wrapped = keys.wrap_card_keys(card_ref, session.keys())?;

@@ -8,11 +8,11 @@
 use std::io;
 
 use card::Purse;
-use keys::StaticKeys;
+use keys::{ElementKeys, EncryptionCounter, Scp, StaticKeys};
 use minicbor::{Decode, Encode};
 use model::Entropy;
 use smartcard::gp::{ExternalAuthenticate, InitializeUpdate, StoreData};
-use smartcard::scp02::{CardChannel, KeySet};
+use smartcard::scp::{CardChannel, KeySet};
 use smartcard::{Apdu, Channel, ChannelError, Command, Response, Status};
 
 use crate::chip::{Chip, System};
@@ -152,20 +152,27 @@ impl Plastic {
             return Err(Status::NOT_FOUND);
         }
         self.power_off();
-        let mut challenge = [0; 6];
-        entropy.fill(&mut challenge);
+        let mut random = [0; 16];
+        entropy.fill(&mut random);
+        let (keys, mut sequence) = (ElementKeys::from(transport.clone()), u32::from(self.sequence));
         let set = KeySet {
+            scp: Scp::SCP02_15,
+            counter: EncryptionCounter::EveryCommand,
             diversification: [0; 10],
             version: TRANSPORT_VERSION,
-            sequence: self.sequence,
-            keys: transport,
+            keys: &keys,
+            name: &card::layout::PURSE_AID,
         };
-        Ok(Response::ok(self.bureau.channel.initialize_update(&command, &set, challenge).to_bytes()))
+        let answer = self.bureau.channel.initialize_update(&command, &set, &mut sequence, random)?;
+        Ok(Response::ok(answer.to_bytes()))
     }
 
     fn external_authenticate(&mut self, apdu: &Apdu) -> Result<Response, Status> {
         let command = ExternalAuthenticate::from_apdu(apdu)?;
-        self.bureau.channel.external_authenticate(&command, &mut self.sequence).map(|()| Response::ok([]))
+        let mut sequence = u32::from(self.sequence);
+        let outcome = self.bureau.channel.external_authenticate(&command, &mut sequence);
+        self.sequence = u16::try_from(sequence).unwrap_or(u16::MAX);
+        outcome.map(|()| Response::ok([]))
     }
 
     /// A block that is refused ends the attempt: it begins again with INITIALIZE UPDATE.

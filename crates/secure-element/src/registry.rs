@@ -126,9 +126,9 @@ impl Element {
     /// As many rows of a GET STATUS as an answer holds; `6310` says that more follow.
     pub(crate) fn rows(&mut self, next: bool) -> Result<Response, Status> {
         let nothing = if next { Status::CONDITIONS_NOT_SATISFIED } else { Status::NOT_FOUND };
-        let mut data = Vec::new();
+        let (mut data, most) = (Vec::new(), self.session.channel.longest_answer());
         let mut rest = std::mem::take(&mut self.session.rows).into_iter().peekable();
-        while let Some(row) = rest.next_if(|row| data.len().saturating_add(row.len()) <= 256) {
+        while let Some(row) = rest.next_if(|row| data.len().saturating_add(row.len()) <= most) {
             data.extend(row);
         }
         self.session.rows = rest.collect();

@@ -3,13 +3,13 @@
 
 mod support;
 
-use keys::ChannelKeys;
+use keys::Scp;
 use secure_element::{MemoryStore, SoftwareElement};
 use smartcard::gp::{
     Aid, CardData, Cplc, Delete, ExternalAuthenticate, GetData, GetStatus, InitializeUpdate, Install, Level,
     LifeCycle, Privilege, Scope, Select, SetStatus, StatusScope,
 };
-use smartcard::scp02::{Opening, Session};
+use smartcard::scp::{Opening, Session};
 use smartcard::{Apdu, Channel, Command, Response, Status, tlv};
 use support::{DOMAIN, Host, blocks, element, facts, instance, own, phone, put_keys};
 
@@ -74,10 +74,11 @@ fn without_a_channel_no_content_is_changed_or_shown() {
 #[test]
 fn a_key_set_that_is_not_there_opens_nothing() {
     let mut host = new();
-    let asked = |version| Opening::new(version, [0; 8]).command().to_apdu();
+    let asked = |version| Opening::new(Scp::SCP02_15, version, [0; 16]).command().to_apdu();
     assert_eq!(host.send(&asked(0x21)).status, Status::NOT_FOUND);
     assert_eq!(host.send(&asked(0x20)).status, Status::OK);
-    let early = ExternalAuthenticate { level: Level::Mac, host_cryptogram: [0; 8], mac: [0; 8] }.to_apdu();
+    let early =
+        ExternalAuthenticate { level: Level::Mac, host_cryptogram: vec![0; 8], mac: vec![0; 8] }.to_apdu();
     assert_eq!(host.send(&early).status, Status::AUTH_FAILED);
     assert_eq!(host.send(&early).status, Status::CONDITIONS_NOT_SATISFIED);
 }
@@ -85,13 +86,15 @@ fn a_key_set_that_is_not_there_opens_nothing() {
 #[test]
 fn a_stranger_is_refused_and_the_counter_stays_and_who_knows_the_keys_moves_it() {
     let mut host = new();
-    let strange = ChannelKeys::derive(&support::strange_keys(), 0);
-    let opening = Opening::new(0, [7; 8]);
+    let opening = Opening::new(Scp::SCP02_15, 0, [7; 16]);
     let answer = host.send(&opening.command().to_apdu());
     let answer = InitializeUpdate::parse_response(&answer.data).unwrap();
-    assert!(opening.authenticate(&answer, strange, Level::Mac).is_err(), "the element proves other keys");
+    assert!(
+        opening.authenticate(&answer, support::strange_keys(), Level::Mac).is_err(),
+        "the element proves other keys"
+    );
     let sequence = |host: &mut Host<SoftwareElement>| host.send(&GetData { tag: 0xC1 }.to_apdu()).data[3];
-    let forged = ExternalAuthenticate { level: Level::Mac, host_cryptogram: [1; 8], mac: [2; 8] };
+    let forged = ExternalAuthenticate { level: Level::Mac, host_cryptogram: vec![1; 8], mac: vec![2; 8] };
     assert_eq!(host.send(&forged.to_apdu()).status, Status::AUTH_FAILED);
     assert_eq!(sequence(&mut host), 0);
     host.issuer_session();
@@ -133,7 +136,10 @@ fn a_new_domain_opens_with_its_parents_keys_and_with_its_own_once_it_has_them() 
     assert_eq!(answer.data, command.expected_answer().to_bytes());
     host.select(DOMAIN);
     host.open(&own(), Level::Mac);
-    assert_eq!(host.send(&Opening::new(0x20, [0; 8]).command().to_apdu()).status, Status::NOT_FOUND);
+    assert_eq!(
+        host.send(&Opening::new(Scp::SCP02_15, 0x20, [0; 16]).command().to_apdu()).status,
+        Status::NOT_FOUND
+    );
 }
 
 #[test]

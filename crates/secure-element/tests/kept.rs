@@ -141,15 +141,15 @@ fn life(host: &mut Host<Guard>) -> Option<()> {
 }
 
 /// A channel to a domain under the issuer's keys, if the chip still answers.
-fn begin(host: &mut Host<Guard>, name: &[u8]) -> Option<smartcard::scp02::Session> {
+fn begin(host: &mut Host<Guard>, name: &[u8]) -> Option<smartcard::scp::Session> {
     use smartcard::gp::{InitializeUpdate, Level};
-    let mut challenge = [0; 8];
-    host.random.fill(&mut challenge);
-    let opening = smartcard::scp02::Opening::new(0, challenge);
+    let mut random = [0; 16];
+    host.random.fill(&mut random);
+    let opening = smartcard::scp::Opening::new(host.facts.scp, 0, random);
     host.select(name);
     let answer = host.send(&opening.command().to_apdu());
     let answer = InitializeUpdate::parse_response(&answer.data)?;
-    let facts = keys::ChannelFacts { diversification: answer.diversification, sequence: answer.sequence };
+    let facts = opening.facts(&answer);
     let channel = SoftwareKeys::demo().open_channel(&host.issuer(), &facts).unwrap();
     let (proof, session) = opening.authenticate(&answer, channel, Level::MacAndEncryption).unwrap();
     host.send(&proof).status.is_ok().then_some(session)
@@ -161,7 +161,7 @@ fn lived(path: &Path, saves: usize, death: Death) -> (Vec<Vec<u8>>, bool) {
     let file = FileStore::new(path);
     let mortal = Mortal { file, path: path.to_owned(), left: saves, death, saved: Arc::clone(&saved) };
     let facts = facts("oppo-find7");
-    let maker = demo_element_keys(&facts.keys);
+    let maker = demo_element_keys(&facts.keys, facts.key_kind());
     let made =
         SoftwareElement::manufacture(SERIAL, &facts, &maker, Box::new(mortal), Box::new(Seeded::new(1)));
     let finished = made.ok().and_then(|chip| {

@@ -11,7 +11,7 @@ use smartcard::gp::{
     Level, LifeCycle, Load, LoadFile, ManageChannel, Package, Privilege, Privileges, PutKey, RegistryUpdate,
     Scope, Select, SetStatus, StatusScope,
 };
-use smartcard::scp02::Session;
+use smartcard::scp::Session;
 use smartcard::{Apdu, Channel, Command, Response, Status};
 use support::{DOMAIN, Host, facts, instance, own, phone, put_keys};
 

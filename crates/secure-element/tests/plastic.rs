@@ -7,7 +7,7 @@ use card::layout::{IssueInfo, PURSE_AID, ROOT_NAME};
 use keys::{ChannelOwner, Seeded, SoftwareKeys, demo_element_keys, demo_transport_keys};
 use secure_element::{ATR, MemoryStore, PersonaliseError, PlasticCard, SoftwareElement, personalise};
 use smartcard::gp::Level;
-use smartcard::scp02::Opening;
+use smartcard::scp::Opening;
 use smartcard::{Apdu, Channel, ChannelError, Command, Status, vpcd};
 use support::{Host, blocks, card_ref, facts, plan};
 
@@ -60,12 +60,16 @@ fn a_blank_answers_no_purse_command_and_no_stranger() {
     assert_eq!(host.select(PURSE_AID).status, Status::OK);
     assert_eq!(host.hex("805C000204"), Status::CONDITIONS_NOT_SATISFIED);
     assert_eq!(host.hex("80E2880000"), Status::SECURITY_NOT_SATISFIED);
-    assert_eq!(host.send(&Opening::new(0x20, [0; 8]).command().to_apdu()).status, Status::NOT_FOUND);
-    let stranger = ChannelOwner::Issuer { maker: "x".into(), scheme: keys::KeyScheme::None, version: 1 };
-    let opening = Opening::new(0, [1; 8]);
+    assert_eq!(
+        host.send(&Opening::new(keys::Scp::SCP02_15, 0x20, [0; 16]).command().to_apdu()).status,
+        Status::NOT_FOUND
+    );
+    let (scheme, kind) = (keys::KeyScheme::None, keys::KeyKind::TripleDes);
+    let stranger = ChannelOwner::Issuer { maker: "x".into(), scheme, version: 1, kind };
+    let opening = Opening::new(keys::Scp::SCP02_15, 0, [1; 16]);
     let answer = host.send(&opening.command().to_apdu());
     let answer = smartcard::gp::InitializeUpdate::parse_response(&answer.data).unwrap();
-    let facts = keys::ChannelFacts { diversification: answer.diversification, sequence: answer.sequence };
+    let facts = opening.facts(&answer);
     let theirs = keys::KeyService::open_channel(&SoftwareKeys::demo(), &stranger, &facts).unwrap();
     assert!(opening.authenticate(&answer, theirs, Level::Mac).is_err());
 }
@@ -119,7 +123,7 @@ fn neither_chip_is_taken_for_the_other() {
     let over = PlasticCard::blank(demo_transport_keys(), Box::new(phone.clone()), Box::new(Seeded::new(1)));
     assert_eq!(over.unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
     let facts = facts("oppo-find7");
-    let maker = demo_element_keys(&facts.keys);
+    let maker = demo_element_keys(&facts.keys, facts.key_kind());
     let over =
         SoftwareElement::manufacture([0; 8], &facts, &maker, Box::new(phone), Box::new(Seeded::new(1)));
     assert!(over.is_err());

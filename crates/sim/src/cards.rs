@@ -51,7 +51,8 @@ pub fn element(
 ) -> std::io::Result<SoftwareElement> {
     let mut serial = [0; 8];
     chip.fill(&mut serial);
-    SoftwareElement::manufacture(serial, &phone.element, &demo_element_keys(&phone.element.keys), store, chip)
+    let maker = demo_element_keys(&phone.element.keys, phone.element.key_kind());
+    SoftwareElement::manufacture(serial, &phone.element, &maker, store, chip)
 }
 
 /// Random bytes for one chip of a simulated network.

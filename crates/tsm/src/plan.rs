@@ -314,6 +314,8 @@ pub enum RefusalCode {
     Pin,
     /// The element's keys are not the ones its profile names. One attempt, never a second.
     WrongKeys,
+    /// The element does not speak as its phone's profile says.
+    OtherProfile,
     /// No room on the element.
     NoRoom,
     /// A card of this city is already there.
@@ -354,6 +356,7 @@ impl RefusalCode {
             RefusalCode::OverLimit => "purse-over-limit",
             RefusalCode::Pin => "card-pin-refused",
             RefusalCode::WrongKeys => "element-keys-wrong",
+            RefusalCode::OtherProfile => "element-not-as-profiled",
             RefusalCode::NoRoom => "element-full",
             RefusalCode::AlreadyThere => "card-already-there",
             RefusalCode::NotEmpty => "card-not-empty",

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use card::command::Pin;
 use card::layout::{Holder, IssueInfo, PublicInfo};
 use card::{Personalisation, Profile, Purse};
-use keys::{ChannelKeys, Key16, KeyUsage, StaticKeys, WrappedCardKey, WrappedKey};
+use keys::{ChannelKeys, Key16, KeyUsage, Scp02Keys, StaticKeys, WrappedCardKey, WrappedKey};
 use model::PurseFen;
 use serde::Deserialize;
 
@@ -43,7 +43,7 @@ struct CardKey {
 
 /// Keys of a channel that only these tests have.
 pub(crate) fn channel() -> ChannelKeys {
-    ChannelKeys::derive(&StaticKeys::same(Key16::new(*b"for tests only!!")), 1)
+    Scp02Keys::derive(&StaticKeys::same(Key16::new(*b"for tests only!!")), 1).into()
 }
 
 pub(crate) fn personalisation(name: &str) -> (Personalisation, Vec<WrappedCardKey>) {

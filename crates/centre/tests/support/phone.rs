@@ -36,7 +36,8 @@ pub fn phone(model: &str, serial: u8) -> SoftwareElement {
     let facts = &registry.phone(model).unwrap().element;
     let (store, random) = (Box::new(MemoryStore::default()), Box::new(Seeded::new(u64::from(serial))));
     let serial = [0x48, 0x05, 0xA0, 0, 0, 0, 0, serial];
-    SoftwareElement::manufacture(serial, facts, &demo_element_keys(&facts.keys), store, random).unwrap()
+    let maker = demo_element_keys(&facts.keys, facts.key_kind());
+    SoftwareElement::manufacture(serial, facts, &maker, store, random).unwrap()
 }
 
 /// What a card itself says that its purse holds, in fen.

@@ -5,7 +5,7 @@
 //! Invariant: a token that is there is checked, whoever brings it; where one is needed and there is none, or another
 //! command's, nothing changes. The receipt counter never wraps: at its end nothing more is delegated.
 
-use keys::receipt_mac;
+use keys::{KeyKind, receipt_mac};
 use smartcard::gp::{Aid, Confirmation, Privilege, PutKey, PutPublicKey, Receipt, Tokened};
 use smartcard::{Apdu, Command, Response, Status};
 
@@ -83,7 +83,9 @@ impl Element {
     fn put_receipt_key(&mut self, command: &PutKey) -> Result<Response, Status> {
         let (_, channel) = self.session.channel.session().ok_or(Status::SECURITY_NOT_SATISFIED)?;
         let [wrapped] = command.keys.as_slice() else { return Err(Status::WRONG_DATA) };
-        let key = channel.unwrap_key(&wrapped.cipher, wrapped.kcv).ok_or(Status::WRONG_DATA)?;
+        let cipher = wrapped.cipher.as_slice().try_into().map_err(|_| Status::WRONG_DATA)?;
+        let des = wrapped.kind == KeyKind::TripleDes;
+        let key = channel.unwrap_key(cipher, wrapped.kcv).filter(|_| des).ok_or(Status::WRONG_DATA)?;
         if command.replaces != self.receipts.as_ref().map_or(0, |_| RECEIPT_KEY) {
             return Err(Status::NOT_FOUND);
         }

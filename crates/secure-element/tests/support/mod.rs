@@ -5,8 +5,8 @@ use card::command::Pin;
 use card::layout::{Holder, IssueInfo, PURSE_AID, PublicInfo};
 use card::{Personalisation, Profile};
 use keys::{
-    CardRef, ChannelFacts, ChannelKeys, ChannelOwner, KeyService, Seeded, SoftwareKeys, StaticKeys,
-    demo_element_keys,
+    AesCheck, CardRef, ChannelFacts, ChannelKeys, ChannelOwner, ElementKeys, KeyKind, KeyService, Scp,
+    Scp02Keys, Seeded, SoftwareKeys, demo_element_keys,
 };
 use model::registry::{ElementFacts, Registry};
 use model::{CityCode, Date, Entropy, PurseFen};
@@ -15,7 +15,7 @@ use smartcard::gp::{
     Aid, InitializeUpdate, Install, InstallApplication, InstallParameters, Level, Privilege, Privileges,
     PutKey, Select, StoreData,
 };
-use smartcard::scp02::{Opening, Session};
+use smartcard::scp::{Opening, Session};
 use smartcard::{Apdu, Channel, Command, Response, Status};
 
 pub(crate) const DOMAIN: Aid = Aid::of([0xA0, 0, 0, 0, 0x03, 0x86, 0x98, 0x07, 0x00, 0x53, 0x44]);
@@ -26,7 +26,7 @@ pub(crate) fn facts(phone: &str) -> ElementFacts {
 }
 
 pub(crate) fn element(facts: &ElementFacts, store: impl Store + 'static) -> SoftwareElement {
-    let (maker, random) = (demo_element_keys(&facts.keys), Box::new(Seeded::new(1)));
+    let (maker, random) = (demo_element_keys(&facts.keys, facts.key_kind()), Box::new(Seeded::new(1)));
     SoftwareElement::manufacture(SERIAL, facts, &maker, Box::new(store), random).unwrap()
 }
 
@@ -69,11 +69,13 @@ pub(crate) struct Host<C> {
     pub(crate) chip: C,
     pub(crate) facts: ElementFacts,
     pub(crate) random: Seeded,
+    /// The channel that is spoken: that of the facts, unless a test says otherwise.
+    pub(crate) scp: Scp,
 }
 
 impl<C: Channel> Host<C> {
     pub(crate) fn new(chip: C, facts: &ElementFacts) -> Self {
-        Host { chip, facts: facts.clone(), random: Seeded::new(2) }
+        Host { chip, facts: facts.clone(), random: Seeded::new(2), scp: facts.scp }
     }
 
     pub(crate) fn send(&mut self, command: &Apdu) -> Response {
@@ -95,6 +97,7 @@ impl<C: Channel> Host<C> {
             maker: facts.keys.clone(),
             scheme: facts.key_scheme,
             version: facts.key_version,
+            kind: facts.key_kind(),
         }
     }
 
@@ -108,13 +111,13 @@ impl<C: Channel> Host<C> {
         level: Level,
         keys: impl FnOnce(&ChannelFacts) -> ChannelKeys,
     ) -> Session {
-        let mut challenge = [0; 8];
-        self.random.fill(&mut challenge);
-        let opening = Opening::new(0, challenge);
+        let mut random = [0; 16];
+        self.random.fill(&mut random);
+        let opening = Opening::new(self.scp, 0, random).counting(self.facts.scp03_counter);
         let answer = self.send(&opening.command().to_apdu());
         assert_eq!(answer.status, Status::OK);
         let answer = InitializeUpdate::parse_response(&answer.data).unwrap();
-        let keys = keys(&ChannelFacts { diversification: answer.diversification, sequence: answer.sequence });
+        let keys = keys(&opening.facts(&answer));
         let (authenticate, session) = opening.authenticate(&answer, keys, level).unwrap();
         assert_eq!(self.send(&authenticate).status, Status::OK);
         session
@@ -211,11 +214,13 @@ impl<C: Channel> Host<C> {
 
 /// Our own domain on the element.
 pub(crate) fn own() -> ChannelOwner {
-    ChannelOwner::Domain { element: hex::encode_upper(SERIAL) }
+    ChannelOwner::Domain { element: hex::encode_upper(SERIAL), kind: KeyKind::TripleDes }
 }
 
 pub(crate) fn put_keys(session: &Session, replaces: u8) -> PutKey {
-    let keys = SoftwareKeys::demo().wrap_domain_keys(&hex::encode_upper(SERIAL), session.keys()).unwrap();
+    let element = hex::encode_upper(SERIAL);
+    let (kind, check) = (KeyKind::TripleDes, AesCheck::Ones);
+    let keys = SoftwareKeys::demo().wrap_domain_keys(&element, kind, check, session.keys()).unwrap();
     PutKey { replaces, version: 0x21, first_key: 1, keys: keys.to_vec() }
 }
 
@@ -233,7 +238,10 @@ pub(crate) fn phone() -> Host<SoftwareElement> {
     host
 }
 
-/// Keys of nobody here.
-pub(crate) fn strange_keys() -> StaticKeys {
-    demo_element_keys("somebody-else")
+/// Session keys of nobody here.
+pub(crate) fn strange_keys() -> ChannelKeys {
+    match demo_element_keys("somebody-else", KeyKind::TripleDes) {
+        ElementKeys::TripleDes(keys) => Scp02Keys::derive(&keys, 0).into(),
+        ElementKeys::Aes(_) => panic!("3DES was asked for"),
+    }
 }

@@ -41,7 +41,7 @@ enum State {
     /// INITIALIZE UPDATE was answered.
     Offered(Offered),
     /// The host is known.
-    Open(Open),
+    Open(Box<Open>),
     /// A MAC was wrong.
     Aborted,
 }
@@ -74,7 +74,7 @@ impl CardChannel {
 
     /// The level and keys of an open session. A domain asks this before it obeys a command that needs one.
     #[must_use]
-    pub const fn session(&self) -> Option<(Level, &ChannelKeys)> {
+    pub fn session(&self) -> Option<(Level, &ChannelKeys)> {
         match &self.state {
             State::Open(open) => Some((open.level, &open.keys)),
             State::Closed | State::Offered(_) | State::Aborted => None,
@@ -170,7 +170,7 @@ impl CardChannel {
             }
             State::Closed | State::Open(_) | State::Aborted => return Err(Status::CONDITIONS_NOT_SATISFIED),
         };
-        self.state = State::Open(open);
+        self.state = State::Open(Box::new(open));
         Ok(())
     }
 
@@ -197,25 +197,35 @@ impl CardChannel {
     /// The answer to the command that was unwrapped last, as it is sent.
     #[must_use]
     pub fn protect(&self, response: Response) -> Response {
-        match &self.state {
-            State::Open(Open { chain: Chain::Scp03(chain), .. }) => chain.protect(response),
-            _ => response,
+        match self.answers() {
+            Some(chain) => chain.protect(response),
+            None => response,
         }
     }
 
     /// How many bytes of data an answer may have so that it can be protected.
     #[must_use]
-    pub const fn longest_answer(&self) -> usize {
+    pub fn longest_answer(&self) -> usize {
+        self.answers().map_or(256, scp03::Chain::longest_answer)
+    }
+
+    /// The session, if it is of the protocol that can protect answers.
+    fn answers(&self) -> Option<&scp03::Chain> {
         match &self.state {
-            State::Open(Open { chain: Chain::Scp03(chain), .. }) => chain.longest_answer(),
-            _ => 256,
+            State::Open(open) => match &open.chain {
+                Chain::Scp03(chain) => Some(chain),
+                Chain::Scp02(_) => None,
+            },
+            State::Closed | State::Offered(_) | State::Aborted => None,
         }
     }
 
     /// As if a command with this MAC had just come: for transcripts with gaps.
     #[cfg(test)]
-    pub(super) const fn continue_after(&mut self, mac: [u8; 8]) {
-        if let State::Open(Open { chain: Chain::Scp02(chain), .. }) = &mut self.state {
+    pub(super) fn continue_after(&mut self, mac: [u8; 8]) {
+        if let State::Open(open) = &mut self.state
+            && let Chain::Scp02(chain) = &mut open.chain
+        {
             chain.continue_after(mac);
         }
     }

@@ -89,6 +89,16 @@ impl Opening {
         answer.facts(&self.command.host_challenge)
     }
 
+    /// Whether the card offers the channel that was opened. SCP02 does not say which option it is.
+    #[must_use]
+    pub fn is_answered_by(&self, answer: &InitializeUpdateAnswer) -> bool {
+        match (self.scp, &answer.offer) {
+            (Scp::Scp02 { .. }, Offer::Scp02 { .. }) => true,
+            (Scp::Scp03(ours), Offer::Scp03 { option, .. }) => ours == *option,
+            (Scp::Scp02 { .. }, Offer::Scp03 { .. }) | (Scp::Scp03(_), Offer::Scp02 { .. }) => false,
+        }
+    }
+
     /// Checks the card's proof and gives ours: the EXTERNAL AUTHENTICATE to send, and the session that holds
     /// once the card has answered `9000`. `keys` are derived from [`Opening::facts`].
     ///

@@ -116,7 +116,7 @@ impl Recorded {
             Offer::Scp02 { sequence, .. } => u32::from(sequence),
             Offer::Scp03 { sequence, .. } => {
                 let [a, b, c] = sequence.unwrap();
-                u32::from_be_bytes([0, a, b, c]) - 1
+                u32::from_be_bytes([0, a, b, c]).checked_sub(1).unwrap()
             }
         }
     }

@@ -259,6 +259,11 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
     #[test]
     fn no_bytes_make_either_side_panic_or_believe(header: [u8; 4], data: Vec<u8>, status: u16) {
         for (scp, keys) in variants() {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use card::command::{CreditForLoad, InitializeForLoad, Pin, VerifyPin};
 use card::layout::{Holder, IssueInfo, PublicInfo};
 use card::{Personalisation, Profile, Purse, PurseMemory};
-use keys::{CardRef, ChannelFacts, ChannelOwner, KeyService, LoadRequest, PsamScope, Seeded, SoftwareKeys};
+use keys::{
+    CardRef, Challenges, ChannelFacts, ChannelOwner, KeyService, LoadRequest, PsamScope, Seeded, SoftwareKeys,
+};
 use model::registry::Operator;
 use model::{CardNumber, CardTime, CityCode, PsamId, PurseFen, TapRecord, TerminalId};
 use smartcard::{Apdu, Channel, ChannelError, Command};
@@ -95,7 +97,7 @@ impl TestCard {
         let (start, expiry) = ("2012-07-01".parse().unwrap(), "2022-06-30".parse().unwrap());
         let mut info = PublicInfo::city_card(wish.city, wish.number, start, expiry);
         (wish.info)(&mut info);
-        let facts = ChannelFacts { diversification: [0; 10], sequence: 0 };
+        let facts = ChannelFacts { diversification: [0; 10], session: Challenges::Scp02 { sequence: 0 } };
         let channel = keys.open_channel(&ChannelOwner::Transport, &facts).unwrap();
         let wrapped =
             keys.wrap_card_keys(&CardRef { city: wish.city, number: wish.number }, &channel).unwrap();

@@ -8,7 +8,7 @@
 
 use smartcard::gp::crs::{Failures, SetActivation};
 use smartcard::gp::{Aid, InitializeUpdate, Install, RegistryUpdate, Select};
-use smartcard::scp02::Opening;
+use smartcard::scp::{Opening, Session};
 use smartcard::{Apdu, Command, Status};
 
 use super::{Answers, Env, Next, Stop, issue, refused_with};
@@ -32,7 +32,7 @@ enum Step {
     Restoring(Vec<Aid>, Refusal),
     /// Without a registry: a channel to our security domain.
     Opening(Opening),
-    Updating,
+    Updating(Box<Session>),
 }
 
 /// What came of switching.
@@ -52,7 +52,7 @@ impl Activate {
             self.step = Step::Switching;
             return Next::Run(commands(&self.plan.instance, &self.plan.others));
         }
-        let opening = issue::open(env);
+        let opening = issue::open(&self.plan.element, env);
         let look = vec![Select::by_name(issue::DOMAIN_AID).to_apdu(), opening.command().to_apdu()];
         self.step = Step::Opening(opening);
         Next::Run(look)
@@ -82,9 +82,9 @@ impl Activate {
                 Err(Stop::Refused(refusal))
             }
             Step::Opening(opening) => self.opened(opening, answers, env),
-            Step::Updating => {
+            Step::Updating(mut session) => {
                 issue::authenticated(answers)?;
-                answers.ok("INSTALL for registry update")?;
+                answers.within_ok(&mut session, "INSTALL for registry update")?;
                 Ok(Next::Done(Report::Activated))
             }
         }
@@ -106,9 +106,10 @@ impl Activate {
         answers.ok("SELECT of our security domain")?;
         let answer = answers.parsed::<InitializeUpdate>("INITIALIZE UPDATE")?;
         let owner = issue::own(&self.plan.element);
-        let (authenticate, mut session) = issue::authenticate(opening, &answer, &owner, env)?;
+        let (authenticate, mut session) =
+            issue::authenticate(opening, &answer, &owner, &self.plan.element, env)?;
         let update = session.wrap(&implicit(self.plan.instance).to_apdu());
-        self.step = Step::Updating;
+        self.step = Step::Updating(Box::new(session));
         Ok(Next::Run(vec![authenticate, update]))
     }
 }

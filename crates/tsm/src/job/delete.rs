@@ -1,6 +1,6 @@
 //! Delete: an empty city card off a phone, or what an issue left half made.
 //!
-//! Standard: GlobalPlatform DELETE over SCP02 (globalplatform.md section 1.5); the purse is proven empty by INITIALIZE
+//! Standard: GlobalPlatform DELETE over the element's secure channel (globalplatform.md section 1.5); the purse is proven empty by INITIALIZE
 //! FOR LOAD (card.md section 1.2).
 //! Invariant: a purse that holds value is never deleted; its value would go with it. *Empty* needs an offer under MAC1,
 //! made for a terminal number that nobody could know before: what the phone relays besides proves nothing.
@@ -8,7 +8,7 @@
 use card::command::{SelectApplication, VerifyPin};
 use model::{PurseFen, TerminalId};
 use smartcard::gp::{Delete as DeleteCommand, InitializeUpdate, Select};
-use smartcard::scp02::Opening;
+use smartcard::scp::{Opening, Session};
 use smartcard::{Command, Status};
 
 use super::witness::{fresh, untaken, witnessed};
@@ -25,7 +25,7 @@ pub(super) struct Delete {
 enum Step {
     New,
     Looking { opening: Opening, terminal: TerminalId },
-    Deleting,
+    Deleting { session: Box<Session> },
 }
 
 impl Delete {
@@ -34,7 +34,7 @@ impl Delete {
     }
 
     pub(super) fn start(&mut self, env: &mut Env<'_>) -> Next {
-        let opening = issue::open(env);
+        let opening = issue::open(&self.plan.element, env);
         let terminal = fresh(self.plan.terminal, env.entropy);
         let select = SelectApplication { name: self.plan.instance.as_bytes().to_vec() }.to_apdu();
         let pin = self.plan.pin.clone().map(|pin| VerifyPin { pin }.to_apdu());
@@ -48,9 +48,9 @@ impl Delete {
         match std::mem::replace(&mut self.step, Step::New) {
             Step::New => Err(Stop::Silence),
             Step::Looking { opening, terminal } => self.looked(opening, terminal, answers, env),
-            Step::Deleting => {
+            Step::Deleting { mut session } => {
                 issue::authenticated(answers)?;
-                answers.ok("DELETE")?;
+                answers.within_ok(&mut session, "DELETE")?;
                 Ok(Next::Done(Report::Deleted))
             }
         }
@@ -78,9 +78,10 @@ impl Delete {
         answers.ok("SELECT of our security domain")?;
         let answer = answers.parsed::<InitializeUpdate>("INITIALIZE UPDATE")?;
         let owner = issue::own(&self.plan.element);
-        let (authenticate, mut session) = issue::authenticate(opening, &answer, &owner, env)?;
+        let (authenticate, mut session) =
+            issue::authenticate(opening, &answer, &owner, &self.plan.element, env)?;
         let delete = session.wrap(&DeleteCommand { aid: self.plan.instance, related: false }.to_apdu());
-        self.step = Step::Deleting;
+        self.step = Step::Deleting { session: Box::new(session) };
         Ok(Next::Run(vec![authenticate, delete]))
     }
 

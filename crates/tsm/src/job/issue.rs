@@ -1,20 +1,20 @@
 //! Issue over the air (空中开卡): a security domain of ours, a purse in it, the card's own keys in the purse, and
 //! the purse in front of the readers.
 //!
-//! Standard: GlobalPlatform INSTALL, PUT KEY, STORE DATA over SCP02; Amendment C SET STATUS (globalplatform.md
+//! Standard: GlobalPlatform INSTALL, PUT KEY, STORE DATA over the element's secure channel; Amendment C SET STATUS (globalplatform.md
 //! sections 1 and 2).
 //! Invariant: started anew at any point, the job looks at what is there and goes on; an instance is either
 //! personalised with this very card or made anew. The element's keys are tried once.
 
 use card::command::SelectApplication;
 use card::personalisation::BLOCK;
-use keys::{ChannelFacts, ChannelKeys, ChannelOwner};
+use keys::{ChannelOwner, Scp};
 use model::registry::Quirk;
 use smartcard::gp::{
     Aid, Delete, InitializeUpdate, InitializeUpdateAnswer, Install, InstallApplication, InstallParameters,
-    Lengths, Level, Privilege, Privileges, PutKey, Select, StoreData,
+    Lengths, Level, Privilege, Privileges, PutKey, PutKeyAnswer, Select, StoreData,
 };
-use smartcard::scp02::{Opening, Session};
+use smartcard::scp::{NotAuthenticated, Opening, Session};
 use smartcard::{Apdu, Command, Response, Status};
 
 use super::{Answers, Env, Next, Stop, activate, refused, refused_with};
@@ -36,9 +36,19 @@ pub(super) struct Issue {
 enum Step {
     New,
     Looking { opening: Opening },
-    OpeningDomain { opening: Opening, stale: bool },
-    Filling { put_keys: bool, blocks: usize },
+    OpeningDomain { opening: Opening, stale: bool, issuer: Box<Session> },
+    Filling { first: First, blocks: usize, session: Box<Session> },
     Activating(Box<activate::Activate>),
+}
+
+/// What stands before the purse in the script that fills the domain.
+#[derive(Debug)]
+enum First {
+    Nothing,
+    /// What the domain says when it has our keys.
+    Keys(PutKeyAnswer),
+    /// A purse that was left unfinished goes.
+    Delete,
 }
 
 enum Found {
@@ -57,7 +67,7 @@ impl Issue {
 
     /// Is the purse there already, and whose? And a channel to the issuer's domain.
     pub(super) fn start(&mut self, env: &mut Env<'_>) -> Next {
-        let opening = open(env);
+        let opening = open(&self.plan.element, env);
         let look = [
             SelectApplication { name: self.plan.instance.as_bytes().to_vec() }.to_apdu(),
             Select::by_name(self.plan.element.facts().isd_aid.as_bytes()).to_apdu(),
@@ -71,8 +81,12 @@ impl Issue {
         match std::mem::replace(&mut self.step, Step::New) {
             Step::New => Err(Stop::Silence),
             Step::Looking { opening } => self.looked(opening, answers, env),
-            Step::OpeningDomain { opening, stale } => self.domain_opened(opening, stale, answers, env),
-            Step::Filling { put_keys, blocks } => self.filled(put_keys, blocks, answers),
+            Step::OpeningDomain { opening, stale, mut issuer } => {
+                self.domain_opened(opening, stale, &mut issuer, answers, env)
+            }
+            Step::Filling { first, blocks, mut session } => {
+                self.filled(&first, blocks, &mut session, answers)
+            }
             Step::Activating(mut job) => {
                 let next = job.answers(answers, env)?;
                 Ok(self.activating(*job, next))
@@ -93,14 +107,15 @@ impl Issue {
         };
         answers.ok("SELECT of the issuer's security domain")?;
         let answer = answers.parsed::<InitializeUpdate>("INITIALIZE UPDATE")?;
-        let (authenticate, mut session) = authenticate(opening, &answer, &issuer(&self.plan.element), env)?;
+        let (authenticate, mut session) =
+            authenticate(opening, &answer, &issuer(&self.plan.element), &self.plan.element, env)?;
         let delete =
             stale.then(|| session.wrap(&Delete { aid: self.plan.instance, related: false }.to_apdu()));
         let domain = session.wrap(&self.domain().to_apdu_with(self.lengths()));
-        let opening = open(env);
+        let opening = open(&self.plan.element, env);
         let select = Select::by_name(DOMAIN_AID).to_apdu();
         let update = opening.command().to_apdu();
-        self.step = Step::OpeningDomain { opening, stale };
+        self.step = Step::OpeningDomain { opening, stale, issuer: Box::new(session) };
         Ok(Next::Run([authenticate].into_iter().chain(delete).chain([domain, select, update]).collect()))
     }
 
@@ -161,14 +176,15 @@ impl Issue {
         &mut self,
         opening: Opening,
         stale: bool,
+        session: &mut Session,
         answers: &mut Answers<'_>,
         env: &mut Env<'_>,
     ) -> Result<Next, Stop> {
         authenticated(answers)?;
         if stale {
-            answers.any()?; // a purse in our domain goes with the domain's own keys, below
+            answers.within(session, "DELETE")?; // a purse in our domain goes with the domain's own keys, below
         }
-        let made = answers.any()?.status;
+        let made = answers.within(session, "INSTALL of the security domain")?.status;
         if made == Status::NO_ROOM {
             return Err(refused_with(RefusalCode::NoRoom, "INSTALL of the security domain", made));
         }
@@ -176,7 +192,7 @@ impl Issue {
         let answer = answers.parsed::<InitializeUpdate>("INITIALIZE UPDATE")?;
         let put_keys = answer.key_version != self.key_version();
         let owner = if put_keys { issuer(&self.plan.element) } else { own(&self.plan.element) };
-        let (authenticate, session) = authenticate(opening, &answer, &owner, env)?;
+        let (authenticate, session) = authenticate(opening, &answer, &owner, &self.plan.element, env)?;
         self.fill(authenticate, session, put_keys, stale, env)
     }
 
@@ -190,12 +206,17 @@ impl Issue {
         env: &mut Env<'_>,
     ) -> Result<Next, Stop> {
         let ours = |_| refused(RefusalCode::Ours, "key service");
-        let mut script = vec![authenticate];
+        let (mut script, mut first) = (vec![authenticate], First::Nothing);
         if put_keys {
-            let keys = env.keys.wrap_domain_keys(&self.plan.element.se_id, session.keys()).map_err(ours)?;
-            let put = PutKey { replaces: 0, version: self.key_version(), first_key: 1, keys: keys.to_vec() };
+            let (element, facts) = (&self.plan.element.se_id, self.plan.element.facts());
+            let sealed =
+                env.keys.wrap_domain_keys(element, facts.key_kind(), facts.aes_check, session.keys());
+            let keys = sealed.map_err(ours)?.to_vec();
+            let put = PutKey { replaces: 0, version: self.key_version(), first_key: 1, keys };
             script.push(session.wrap(&put.to_apdu()));
+            first = First::Keys(put.expected_answer());
         } else if stale {
+            first = First::Delete;
             script.push(session.wrap(&Delete { aid: self.plan.instance, related: false }.to_apdu()));
         }
         let keys = env.keys.wrap_card_keys(&self.plan.card, session.keys()).map_err(ours)?;
@@ -210,30 +231,47 @@ impl Issue {
         } else {
             script.push(session.wrap(&activate::implicit(self.plan.instance).to_apdu()));
         }
-        self.step = Step::Filling { put_keys: put_keys || stale, blocks: blocks.len() };
+        self.step = Step::Filling { first, blocks: blocks.len(), session: Box::new(session) };
         Ok(Next::Run(script))
     }
 
     /// The most plain bytes of STORE DATA that reach the element whole: what its phone passes, less the MAC, in whole
     /// cipher blocks, less a byte of padding.
     fn longest_block(&self) -> usize {
-        let passed = usize::from(self.plan.element.facts().max_apdu);
-        let blocks = passed.saturating_sub(8) / 8;
-        blocks.saturating_mul(8).saturating_sub(1).min(BLOCK)
+        let facts = self.plan.element.facts();
+        let passed = usize::from(facts.max_apdu);
+        let whole = match facts.scp {
+            Scp::Scp02 { .. } => (passed.saturating_sub(8) / 8).saturating_mul(8),
+            Scp::Scp03(option) => (passed.saturating_sub(option.width()) / 16).saturating_mul(16),
+        };
+        whole.saturating_sub(1).min(BLOCK)
     }
 
-    fn filled(&mut self, first: bool, blocks: usize, answers: &mut Answers<'_>) -> Result<Next, Stop> {
+    fn filled(
+        &mut self,
+        first: &First,
+        blocks: usize,
+        session: &mut Session,
+        answers: &mut Answers<'_>,
+    ) -> Result<Next, Stop> {
         authenticated(answers)?;
-        if first {
-            answers.any()?;
+        match first {
+            First::Keys(expected) => {
+                let taken = answers.within_ok(session, "PUT KEY")?;
+                if PutKey::parse_response(&taken.data).as_ref() != Some(expected) {
+                    return Err(refused(RefusalCode::BadAnswer, "PUT KEY"));
+                }
+            }
+            First::Delete => drop(answers.within(session, "DELETE")?),
+            First::Nothing => {}
         }
-        answers.ok("INSTALL of the purse")?;
-        answers.ok("INSTALL for personalization")?;
+        answers.within_ok(session, "INSTALL of the purse")?;
+        answers.within_ok(session, "INSTALL for personalization")?;
         for _ in 0..blocks {
-            answers.ok("STORE DATA")?;
+            answers.within_ok(session, "STORE DATA")?;
         }
         if !self.plan.element.facts().crs {
-            answers.ok("INSTALL for registry update")?;
+            answers.within_ok(session, "INSTALL for registry update")?;
             return Ok(Next::Done(Report::Issued));
         }
         match activate::switched(answers, &self.plan.others)? {
@@ -272,22 +310,28 @@ impl Issue {
     }
 }
 
-/// A new host challenge for the element's default key set.
-pub(super) fn open(env: &mut Env<'_>) -> Opening {
-    let mut challenge = [0; 8];
-    env.entropy.fill(&mut challenge);
-    Opening::new(0, challenge)
+/// A new host challenge for the element's default key set, in the dialect of its profile.
+pub(super) fn open(element: &Element, env: &mut Env<'_>) -> Opening {
+    let mut random = [0; 16];
+    env.entropy.fill(&mut random);
+    let facts = element.facts();
+    Opening::new(facts.scp, 0, random).counting(facts.scp03_counter)
 }
 
 /// Who holds the keys of the element's issuer domain.
 pub(super) fn issuer(element: &Element) -> ChannelOwner {
     let facts = element.facts();
-    ChannelOwner::Issuer { maker: facts.keys.clone(), scheme: facts.key_scheme, version: facts.key_version }
+    ChannelOwner::Issuer {
+        maker: facts.keys.clone(),
+        scheme: facts.key_scheme,
+        version: facts.key_version,
+        kind: facts.key_kind(),
+    }
 }
 
 /// Our own keys in our domain on this element.
 pub(super) fn own(element: &Element) -> ChannelOwner {
-    ChannelOwner::Domain { element: element.se_id.clone() }
+    ChannelOwner::Domain { element: element.se_id.clone(), kind: element.facts().key_kind() }
 }
 
 /// EXTERNAL AUTHENTICATE and the session behind it; the card's cryptogram is checked first, so that wrong keys
@@ -296,13 +340,22 @@ pub(super) fn authenticate(
     opening: Opening,
     answer: &InitializeUpdateAnswer,
     owner: &ChannelOwner,
+    element: &Element,
     env: &Env<'_>,
 ) -> Result<(Apdu, Session), Stop> {
-    let facts = ChannelFacts { diversification: answer.diversification, sequence: answer.sequence };
-    let keys: ChannelKeys =
-        env.keys.open_channel(owner, &facts).map_err(|_| refused(RefusalCode::Ours, "INITIALIZE UPDATE"))?;
-    let opened = opening.authenticate(answer, keys, Level::MacAndEncryption);
-    opened.map_err(|_| refused(RefusalCode::WrongKeys, "INITIALIZE UPDATE"))
+    let at = "INITIALIZE UPDATE";
+    let scp = element.facts().scp;
+    if !opening.is_answered_by(answer) {
+        return Err(refused(RefusalCode::OtherProfile, at));
+    }
+    let keys = env.keys.open_channel(owner, &opening.facts(answer));
+    let keys = keys.map_err(|_| refused(RefusalCode::Ours, at))?;
+    let opened = opening.authenticate(answer, keys, Level::strongest(scp));
+    opened.map_err(|error| match error {
+        NotAuthenticated::WrongCryptogram { .. } => refused(RefusalCode::WrongKeys, at),
+        NotAuthenticated::OtherProtocol { .. } => refused(RefusalCode::OtherProfile, at),
+        NotAuthenticated::NoSuchLevel { .. } => refused(RefusalCode::Ours, at),
+    })
 }
 
 /// The answer to EXTERNAL AUTHENTICATE.

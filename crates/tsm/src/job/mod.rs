@@ -16,6 +16,7 @@ use card::command::SelectApplication;
 use card::layout::PublicInfo;
 use keys::KeyService;
 use model::{CardNumber, CardTime, Entropy, Tac};
+use smartcard::scp::Session;
 use smartcard::{Apdu, Command, Response, Status};
 
 use crate::plan::{
@@ -187,6 +188,18 @@ impl<'a> Answers<'a> {
             Status::NO_ROOM => Err(refused_with(RefusalCode::NoRoom, at, response.status)),
             status => Err(refused_with(RefusalCode::CardRefused, at, status)),
         }
+    }
+
+    /// The next answer, opened as the session that its command was sent in says.
+    fn within(&mut self, session: &mut Session, at: &'static str) -> Result<Response, Stop> {
+        session.open(self.any()?).map_err(|_| refused(RefusalCode::NotGenuine, at))
+    }
+
+    /// The same, which must be `9000`.
+    fn within_ok(&mut self, session: &mut Session, at: &'static str) -> Result<Response, Stop> {
+        let response = self.within(session, at)?;
+        Answers(&[Some(response.clone())]).ok(at)?;
+        Ok(response)
     }
 
     /// The next answer, which must be `9000` with the data that answers `C`.

@@ -46,7 +46,7 @@ fn card_ref(city: u16) -> CardRef {
 fn element(phone: &str) -> (SoftwareElement, Element) {
     let registry = registry();
     let profile = registry.phone(phone).unwrap().clone();
-    let maker = demo_element_keys(&profile.element.keys);
+    let maker = demo_element_keys(&profile.element.keys, profile.element.key_kind());
     let serial = [1, 2, 3, 4, 5, 6, 7, 8];
     let store = Box::new(MemoryStore::default());
     let random = Box::new(Seeded::new(1));
@@ -355,7 +355,7 @@ fn two_cities_live_on_one_phone_and_readers_see_the_one_that_is_active() {
 #[test]
 fn an_element_with_other_keys_is_tried_once_and_left_as_it_was() {
     let (_, on) = element("oppo-find7");
-    let stranger = demo_element_keys("somebody-else");
+    let stranger = demo_element_keys("somebody-else", on.profile.element.key_kind());
     let store = Box::new(MemoryStore::default());
     let facts = &on.profile.element;
     let mut chip =
@@ -407,7 +407,7 @@ impl secure_element::Store for Shared {
 #[test]
 fn a_memory_that_fails_at_any_write_leaves_the_element_before_or_after_a_command() {
     let profile = registry().phone("oppo-find7").unwrap().clone();
-    let maker = demo_element_keys(&profile.element.keys);
+    let maker = demo_element_keys(&profile.element.keys, profile.element.key_kind());
     for writes in 1.. {
         let store = MemoryStore::default();
         let left = std::sync::Arc::new(std::sync::Mutex::new(writes));

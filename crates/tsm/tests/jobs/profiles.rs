@@ -178,7 +178,7 @@ fn a_new_phone_model_is_one_file() {
     });
     let registry = registry().overlay(files).unwrap();
     let profile = registry.phone("nubia-z17").unwrap().clone();
-    let maker = demo_element_keys(&profile.element.keys);
+    let maker = demo_element_keys(&profile.element.keys, profile.element.key_kind());
     let (store, random) = (Box::new(MemoryStore::default()), Box::new(Seeded::new(1)));
     let mut chip = SoftwareElement::manufacture([7; 8], &profile.element, &maker, store, random).unwrap();
     let on = Element { se_id: chip.se_id(), profile };
