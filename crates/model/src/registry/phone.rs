@@ -49,7 +49,7 @@ pub struct ElementFacts {
     pub scp: Scp,
     /// Bits of its AES keys: 128, 192 or 256; nothing for 3DES.
     #[serde(default)]
-    key_bits: Option<u16>,
+    pub key_bits: Option<u16>,
     /// How it makes the check values of AES keys.
     #[serde(default)]
     pub aes_check: AesCheck,

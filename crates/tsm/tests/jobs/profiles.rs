@@ -49,8 +49,12 @@ fn on_every_phone_each_of_three_cards_is_the_one_that_readers_meet_and_one_goes_
         let (report, _) = run(&mut load(3150, 5000, None), &mut chip, None);
         assert!(matches!(report, Report::Loaded { .. }), "{}: {report:?}", phone.id);
         assert_eq!((met(&mut chip), balance(&mut chip, 3150)), (Some(2000), 5000), "{}", phone.id);
-        let gone = DeletePlan { element: on, card: card_ref(2000).number, instance: instance(2000) };
-        assert_eq!(run(&mut Job::delete(gone), &mut chip, None).0, Report::Deleted, "{}", phone.id);
+        assert_eq!(
+            run(&mut delete::delete(&on, 2000, false), &mut chip, None).0,
+            Report::Deleted,
+            "{}",
+            phone.id
+        );
         assert_ne!(met(&mut chip), Some(2000), "{}", phone.id);
     }
 }
