@@ -127,9 +127,9 @@ impl Scp03 {
 impl FromStr for Scp {
     type Err = NumberError;
     fn from_str(text: &str) -> Result<Self, NumberError> {
-        let option = |digits: &str| match digits.as_bytes() {
-            [_, _] => u8::from_str_radix(digits, 16).ok(),
-            _ => None,
+        let option = |digits: &str| {
+            let mut option = [0];
+            hex::decode_to_slice(digits, &mut option).ok().map(|()| u8::from_be_bytes(option))
         };
         let parts = text.split_once('-').and_then(|(name, digits)| match name {
             "scp02" => Some((0x02, option(digits)?)),
