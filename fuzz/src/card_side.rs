@@ -11,7 +11,7 @@ use card::command::{
 use card::layout::{Fci, Holder, IssueInfo, LogRecord, PublicInfo, RailRecord, RideRecord};
 use card::{Personalisation, Profile, Purse, PurseMemory, PurseReader};
 use keys::{
-    CardKeys, CardRef, ChannelKeys, Key16, KeyService, LoadRequest, PsamScope, Seeded, SoftwareKeys,
+    CardKeys, CardRef, ChannelKeys, Key16, KeyService, LoadRequest, PsamScope, Scp02Keys, Seeded, SoftwareKeys,
     StaticKeys,
 };
 use model::{CardNumber, CardTime, CityCode, PsamId, PurseFen, TerminalId};
@@ -165,7 +165,7 @@ fn written<T: PartialEq, const N: usize>(
 }
 
 fn channel() -> ChannelKeys {
-    ChannelKeys::derive(&StaticKeys::same(Key16::new(*b"for fuzzing only")), 1)
+    Scp02Keys::derive(&StaticKeys::same(Key16::new(*b"for fuzzing only")), 1).into()
 }
 
 fn shanghai() -> CardRef {

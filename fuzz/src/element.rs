@@ -49,7 +49,7 @@ fn issued() -> &'static [Vec<u8>; 2] {
 fn issue(phone: &str) -> Vec<u8> {
     let registry = Registry::embedded().expect("the registry");
     let profile = registry.phone(phone).expect("the phone").clone();
-    let maker = demo_element_keys(&profile.element.keys);
+    let maker = demo_element_keys(&profile.element.keys, profile.element.key_kind());
     let (mut store, random) = (MemoryStore::default(), Box::new(Seeded::new(1)));
     let made = SoftwareElement::manufacture([7; 8], &profile.element, &maker, Box::new(store.clone()), random);
     let mut chip = made.expect("an element");

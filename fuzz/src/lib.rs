@@ -11,7 +11,7 @@ mod protocol;
 pub use card_side::{card_commands, layout, memories, personalisation, psam, purse};
 pub use element::element;
 pub use files::{batch, cux, parquet, registry, vault};
-pub use protocol::{apdu, dgi, gp, scp02, seram, tlv, vpcd};
+pub use protocol::{apdu, dgi, gp, key_block, scp, seram, tlv, vpcd};
 
 use smartcard::{Apdu, Command};
 
@@ -43,12 +43,13 @@ mod tests {
     #[test]
     fn no_target_panics_on_random_bytes() {
         type Target = (&'static str, fn(&[u8]));
-        let targets: [Target; 19] = [
+        let targets: [Target; 20] = [
             ("apdu", super::apdu),
             ("tlv", super::tlv),
             ("dgi", super::dgi),
             ("gp", super::gp),
-            ("scp02", super::scp02),
+            ("scp", super::scp),
+            ("key_block", super::key_block),
             ("element", super::element),
             ("card_commands", super::card_commands),
             ("purse", super::purse),

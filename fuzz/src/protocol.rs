@@ -2,13 +2,16 @@
 
 use std::io::{self, Read, Write};
 
-use keys::{Key16, StaticKeys};
+use keys::{
+    AesKey, AesKeys, Challenges, ElementKeys, EncryptionCounter, Key16, Scp, Scp02Keys, Scp03Keys, StaticKeys,
+};
 use smartcard::gp::{
+    Level, key_block as blocks,
     CardData, Cplc, Delete, DeleteKey, Entry, ExternalAuthenticate, Fci, GetData, GetStatus, GetValue,
     InitializeUpdate, Install, Load, LoadFile, ManageChannel, Package, PutKey, PutPublicKey, Receipt, Select,
     SetStatus, StoreData, Tokened, crs,
 };
-use smartcard::scp02::{CardChannel, KeySet, Opening};
+use smartcard::scp::{CardChannel, KeySet, Opening};
 use smartcard::{Apdu, Channel, ChannelError, Command, Response, tlv as ber, vpcd as frames};
 use tsm::seram::{AgentReport, HandshakeRequest, HandshakeResponse, Orders};
 
@@ -84,29 +87,66 @@ pub fn gp(data: &[u8]) {
         (Select::parse_response(answer), GetStatus::parse_response(answer));
 }
 
-/// The card's end of a secure channel, in the hands of a host without its keys, and the host's end before a card
-/// without them.
-pub fn scp02(data: &[u8]) {
-    let keys = StaticKeys::same(Key16::new(*b"for fuzzing only"));
-    let mut sequence = 7;
+/// The card's end of a secure channel of every variant, in the hands of a host without its keys, and the host's end before
+/// a card without them.
+pub fn scp(data: &[u8]) {
+    let Some((variant, data)) = data.split_first() else { return };
+    let all = [(2, 0x15), (2, 0x55), (3, 0x00), (3, 0x10), (3, 0x60), (3, 0x70), (3, 0x71)];
+    let picked = all.get(usize::from(*variant) % all.len()).and_then(|(scp, option)| Scp::new(*scp, *option));
+    let Some(scp) = picked else { return };
+    let keys = keys_for(scp);
+    let rises = matches!(scp, Scp::Scp03(option) if option.pseudo_random);
+    let (mut sequence, mut updates) = (7, 7);
     let mut channel = CardChannel::new();
     for piece in pieces(data) {
         let Ok(apdu) = Apdu::parse(piece) else { continue };
         if let Ok(update) = InitializeUpdate::from_apdu(&apdu) {
-            let set = KeySet { diversification: [0; 10], version: 1, sequence, keys: &keys };
-            channel.initialize_update(&update, &set, [9; 6]);
+            let set = KeySet {
+                scp,
+                counter: EncryptionCounter::EveryCommand,
+                diversification: [0; 10],
+                version: 1,
+                keys: &keys,
+                name: b"domain",
+            };
+            let answered = channel.initialize_update(&update, &set, &mut sequence, [9; 16]).is_ok();
+            updates += u32::from(answered && rises);
         } else if let Ok(proof) = ExternalAuthenticate::from_apdu(&apdu) {
             let _ = channel.external_authenticate(&proof, &mut sequence);
         } else {
             let _ = channel.unwrap(&apdu);
+            let answer = Response::ok(apdu.data.clone());
+            assert_eq!(channel.protect(answer.clone()), answer, "protected for nobody");
         }
         assert!(channel.session().is_none(), "a session without the keys");
     }
-    assert_eq!(sequence, 7, "the counter rises only behind a right MAC");
+    assert_eq!(sequence, updates, "the counter rises behind a right MAC, or where each INITIALIZE UPDATE counts");
     if let Some(answer) = InitializeUpdate::parse_response(data) {
-        let session = keys::ChannelKeys::derive(&keys, answer.sequence);
-        let opened = Opening::new(1, [1; 8]).authenticate(&answer, session, smartcard::gp::Level::Mac);
-        assert!(opened.is_err(), "a card without the keys is believed");
+        assert_eq!(answer.to_bytes(), data);
+        let opening = Opening::new(scp, 1, [1; 16]);
+        let session = match (&keys, opening.facts(&answer).session) {
+            (ElementKeys::TripleDes(keys), Challenges::Scp02 { sequence }) => Scp02Keys::derive(keys, sequence).into(),
+            (ElementKeys::Aes(keys), Challenges::Scp03 { host, card }) => Scp03Keys::derive(keys, &host, &card).into(),
+            _ => return,
+        };
+        assert!(opening.authenticate(&answer, session, Level::Mac).is_err(), "a card without the keys is believed");
+    }
+}
+
+fn keys_for(scp: Scp) -> ElementKeys {
+    let secret = *b"for fuzzing only";
+    match (scp, AesKey::new(&secret)) {
+        (Scp::Scp03(_), Some(key)) => AesKeys::same(key).into(),
+        _ => StaticKeys::same(Key16::new(secret)).into(),
+    }
+}
+
+/// Keys as PUT KEY carries them.
+pub fn key_block(data: &[u8]) {
+    if let Some((key, _)) = blocks::read(data) {
+        let mut again = Vec::new();
+        blocks::write(&mut again, &key);
+        assert_eq!(blocks::read(&again), Some((key, &[][..])));
     }
 }
 

@@ -240,6 +240,12 @@ impl From<AesKeys> for ElementKeys {
     }
 }
 
+impl From<WrappedKey> for SealedKey {
+    fn from(key: WrappedKey) -> Self {
+        SealedKey { kind: KeyKind::TripleDes, cipher: key.cipher.to_vec(), kcv: key.kcv }
+    }
+}
+
 impl From<Scp02Keys> for ChannelKeys {
     fn from(keys: Scp02Keys) -> Self {
         ChannelKeys::Scp02(keys)

@@ -11,7 +11,7 @@ use smartcard::gp::{
     Aid, Dap, Delete, GetData, Install, InstallApplication, InstallLoad, Load, LoadFile, Package, Privilege,
     PutKey, PutPublicKey, Receipt, Tokened,
 };
-use smartcard::scp02::Session;
+use smartcard::scp::Session;
 use smartcard::{Apdu, Command, Response, Status};
 use support::{DOMAIN, Host, facts, instance, put_keys};
 use toml::Table;
@@ -48,7 +48,7 @@ fn public_key(name: &str, version: u8) -> PutPublicKey {
 }
 
 fn receipt_key(channel: &ChannelKeys) -> PutKey {
-    let keys = vec![channel.wrap(&Key16::new(RECEIPT_KEY))];
+    let keys = vec![channel.wrap(&Key16::new(RECEIPT_KEY)).into()];
     PutKey { replaces: 0, version: 0x71, first_key: 1, keys }
 }
 
