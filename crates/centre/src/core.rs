@@ -6,9 +6,8 @@
 //! process goes on from its folder.
 
 use std::fmt;
-use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keys::{KeyService, Roots};
@@ -21,8 +20,9 @@ use crate::http::{Pacer, WINDOW_SECONDS, demo_signing_key};
 use crate::limits;
 use crate::phone::Sessions;
 use crate::problem::{Code, Problem};
-use crate::store::{Store, StoreError, last_closed, use_nonce};
+use crate::store::{Beside, Store, StoreError, last_closed, use_nonce};
 use crate::texts::Texts;
+use crate::turn::{Count, Progress, Turn};
 
 /// The `keyid` of the centre's own key.
 pub const CENTRE: &str = "centre";
@@ -109,6 +109,7 @@ pub struct Core {
     demo: bool,
     pub(crate) hooks: HookPolicy,
     pacer: Pacer,
+    progress: Arc<Progress>,
     state: Mutex<State>,
 }
 
@@ -118,10 +119,8 @@ pub(crate) struct State {
     pub(crate) ledger: Box<dyn Ledger>,
     pub(crate) entropy: Box<dyn Entropy + Send>,
     pub(crate) sessions: Sessions,
+    pub(crate) turns: Count,
 }
-
-/// All that changes, ours for one request.
-pub(crate) struct Turn<'a>(MutexGuard<'a, State>);
 
 impl Core {
     /// Opens a centre, new or where it left off.
@@ -134,21 +133,8 @@ impl Core {
             return Err(OpenError::DemoKeys);
         }
         let texts = Texts::embedded()?;
-        let rules = limits::rules(&registry)?;
-        let (store, ledger): (_, Box<dyn Ledger>) = match &storage {
-            Storage::Memory => (Store::in_memory(), Box::new(SqliteLedger::in_memory()?.with_rules(rules))),
-            Storage::Folder(folder) => {
-                std::fs::create_dir_all(folder)
-                    .map_err(|source| OpenError::Folder { folder: folder.clone(), source })?;
-                let ledger = SqliteLedger::open(folder.join("ledger.db"))?;
-                (Store::in_file(&folder.join("centre.db")), Box::new(ledger.with_rules(rules)))
-            }
-            Storage::Postgres(url) => {
-                (Store::on_postgres(url), Box::new(PostgresLedger::open(url)?.with_rules(rules)))
-            }
-        };
-        let store = store.map_err(|source| OpenError::Store { place: storage.to_string(), source })?;
-        let state = State { store, ledger, entropy, sessions: Sessions::default() };
+        let (store, ledger) = books(&storage, limits::rules(&registry)?)?;
+        let state = State { store, ledger, entropy, sessions: Sessions::default(), turns: Count::default() };
         let hooks = HookPolicy::of(demo);
         let core = Core {
             registry,
@@ -158,6 +144,7 @@ impl Core {
             demo,
             hooks,
             pacer: Pacer::default(),
+            progress: Arc::default(),
             state: Mutex::new(state),
         };
         if let Err(problem) = core.finish_refusals() {
@@ -204,12 +191,9 @@ impl Core {
         &self.texts
     }
 
-    /// One request at a time, of all centres that share a database. A panic inside one left its transaction undone,
-    /// so the next may go on.
+    /// One request at a time, of all centres that share a database.
     pub(crate) fn state(&self) -> Turn<'_> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.store.read().enter();
-        Turn(state)
+        Turn::take(&self.state, &self.progress)
     }
 
     /// Who signs as `keyid`, and the public key to verify with: the registered one, or the published one in a demo.
@@ -279,29 +263,35 @@ impl Core {
     }
 }
 
+/// The store and the ledger beside it.
+fn books(storage: &Storage, rules: Rules) -> Result<(Store, Box<dyn Ledger>), OpenError> {
+    let failed = |source| OpenError::Store { place: storage.to_string(), source };
+    Ok(match storage {
+        Storage::Memory => {
+            let ledger = SqliteLedger::in_memory()?.with_rules(rules);
+            (Store::in_memory().map_err(failed)?, Box::new(ledger))
+        }
+        Storage::Folder(folder) => {
+            std::fs::create_dir_all(folder)
+                .map_err(|source| OpenError::Folder { folder: folder.clone(), source })?;
+            let ledger = SqliteLedger::open(folder.join("ledger.db"))?.with_rules(rules);
+            let store = Store::in_file(&folder.join("centre.db")).map_err(failed)?;
+            let disk = store.disk();
+            (store, Box::new(Beside { ledger, disk }))
+        }
+        Storage::Postgres(url) => {
+            let store = Store::on_postgres(url).map_err(failed)?;
+            let ledger = PostgresLedger::open(url)?.flushed_by_its_caller().with_rules(rules);
+            let disk = store.disk();
+            (store, Box::new(Beside { ledger, disk }))
+        }
+    })
+}
+
 /// Whether any key is one of the published ones, by its check value.
 fn are_published(keys: &dyn KeyService) -> bool {
     let published = Roots::demo().check_values();
     keys.check_values().iter().any(|value| published.contains(value))
-}
-
-impl Deref for Turn<'_> {
-    type Target = State;
-    fn deref(&self) -> &State {
-        &self.0
-    }
-}
-
-impl DerefMut for Turn<'_> {
-    fn deref_mut(&mut self) -> &mut State {
-        &mut self.0
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.store.read().leave();
-    }
 }
 
 impl State {

@@ -28,6 +28,7 @@ mod refund;
 mod settlement;
 mod store;
 mod texts;
+mod turn;
 mod wallet;
 
 pub use crate::core::{CENTRE, Config, Core, OpenError, Storage};

@@ -17,6 +17,7 @@ use crate::store::{
     AttemptRow, DeliveryRow, DeliveryState, HookRow, HookState, Told, events_after, is_unnumbered,
     number_events,
 };
+use crate::turn::settled;
 
 /// How long a sender may hold an attempt: longer than any answer is waited for.
 const LEASE_SECONDS: i64 = 60;
@@ -58,6 +59,10 @@ impl Core {
     /// # Errors
     /// The store's.
     pub fn due_hook(&self) -> Result<Option<Attempt>, Problem> {
+        settled(|| self.next_due())
+    }
+
+    fn next_due(&self) -> Result<Option<Attempt>, Problem> {
         self.spread()?;
         while let Some((delivery, hook, lease)) = self.take_due()? {
             let private = self.hooks.allow_private_webhooks;

@@ -41,6 +41,7 @@ use whole::BodyLimit;
 
 use crate::core::Core;
 use crate::problem::{Code, Problem};
+use crate::turn;
 
 /// The most bytes of a body, but for record files.
 const BODY_MAX: usize = 256 * 1024;
@@ -149,8 +150,21 @@ fn described(core: &Arc<Core>, time: Duration) -> OpenApiRouter<Arc<Core>> {
         .merge(phones)
 }
 
-/// Runs what may block off the threads that carry connections.
+/// Runs what may block off the threads that carry connections, and gives its answer when all of it is on the disk.
 async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    off_thread(|| turn::settled(work)).await
+}
+
+/// The same for what comes before a request's own work: its answer is not waited for, since nothing is told of it yet.
+async fn blocking_before<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    off_thread(|| turn::together(work)).await
+}
+
+async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {

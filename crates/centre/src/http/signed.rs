@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use model::{ChannelId, WalletId};
 
-use super::blocking;
+use super::blocking_before;
 use super::signature::{Claim, Target, check_body};
 use super::tls::Shown;
 use super::whole::{BodyLimit, whole};
@@ -72,7 +72,7 @@ pub(super) async fn authenticate(
         return Err(Code::DigestMissing.about("Signature-Input"));
     }
     let door = Arc::clone(&core);
-    blocking(move || door.use_nonce(&claim.keyid, &claim.nonce, claim.created)).await?;
+    blocking_before(move || door.use_nonce(&claim.keyid, &claim.nonce, claim.created)).await?;
     parts.extensions.insert(Signed { caller, digest });
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
 }

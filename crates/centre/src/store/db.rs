@@ -30,6 +30,9 @@ pub enum DbError {
     /// A number that no column holds.
     #[error("{0} is beyond what a column holds")]
     TooLarge(u64),
+    /// What was written could not be flushed.
+    #[error("the disk does not take what was written: {0}")]
+    Disk(std::io::Error),
     /// The connection was lost, and the request that finds it so is refused.
     #[error("the connection to the database was lost")]
     Lost,

@@ -7,6 +7,7 @@
 mod cards;
 mod channels;
 mod db;
+mod disk;
 mod files;
 mod journal;
 mod matching;
@@ -19,6 +20,7 @@ mod webhooks;
 use std::cell::RefCell;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
@@ -26,6 +28,7 @@ pub(crate) use cards::{CardRow, CardState};
 pub(crate) use channels::{ChannelOrder, Seen};
 pub use db::DbError;
 pub(crate) use db::{Db, DbResult};
+pub(crate) use disk::{Beside, Disk};
 pub(crate) use files::{Claims, FileRow, HistoryTap, NotPaid, deny, deny_list, rulings};
 pub(crate) use journal::{Event, close, last_closed, use_nonce};
 pub(crate) use matching::{
@@ -71,6 +74,7 @@ pub enum StoreError {
 /// The open store.
 pub(crate) struct Store {
     db: Db,
+    disk: Arc<Disk>,
 }
 
 /// A transaction that is undone unless it is committed.
@@ -87,12 +91,17 @@ impl Store {
 
     /// The store in a file, made if it is not there.
     pub(crate) fn in_file(path: &Path) -> Result<Self, StoreError> {
-        Store::on_sqlite(Connection::open(path).map_err(DbError::from)?)
+        let mut store = Store::on_sqlite(Connection::open(path).map_err(DbError::from)?)?;
+        store.disk = Arc::new(Disk::under(path)?);
+        // From here on a commit is in the log file, and on the disk when it is flushed.
+        store.db.batch("PRAGMA synchronous = NORMAL")?;
+        Ok(store)
     }
 
     /// The store on a PostgreSQL server, which other centres may share.
     pub(crate) fn on_postgres(url: &str) -> Result<Self, StoreError> {
         let store = Store::ready(Db::Postgres(RefCell::new(Postgres::open(url)?)))?;
+        store.flush()?;
         store.db.leave();
         Ok(store)
     }
@@ -118,7 +127,9 @@ impl Store {
         }
         set_version(&db, SCHEMA.len())?;
         change.commit()?;
-        Ok(Store { db })
+        let disk = Arc::new(Disk::default());
+        disk.written();
+        Ok(Store { db, disk })
     }
 
     /// For reading.
@@ -131,7 +142,22 @@ impl Store {
         let transaction = Change::begin(&self.db)?;
         let value = change(&self.db)?;
         transaction.commit()?;
+        self.disk.written();
         Ok(value)
+    }
+
+    /// Takes to the disk what was written since the last time, by the ledger too where both are in one database.
+    pub(crate) fn flush(&self) -> DbResult<()> {
+        match &self.db {
+            Db::Sqlite(_) => self.disk.flush(),
+            Db::Postgres(db) if self.disk.take() => db.borrow_mut().flush(),
+            Db::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// What the ledger beside it must know.
+    pub(crate) fn disk(&self) -> Arc<Disk> {
+        Arc::clone(&self.disk)
     }
 }
 

@@ -14,6 +14,10 @@ use super::db::{DbError, DbResult, Value};
 /// The advisory lock of the centre's requests: "yktc".
 const TURN: i64 = 0x796b_7463;
 
+/// A transaction that takes all before it to the disk: PostgreSQL's log is written in order.
+const FLUSH: &str = "BEGIN; SET LOCAL synchronous_commit = on;
+     SELECT pg_logical_emit_message(true, 'yikatong', 'flush'); COMMIT";
+
 /// A connection, and whether it is our turn.
 pub(crate) struct Postgres {
     url: String,
@@ -25,7 +29,7 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Connects; the turn is taken until [`Postgres::leave`].
     pub(crate) fn open(url: &str) -> DbResult<Self> {
-        let client = Client::connect(url, NoTls)?;
+        let client = connect(url)?;
         let mut open = Postgres { url: url.to_owned(), client, statements: HashMap::new(), entered: false };
         open.take_turn()?;
         Ok(open)
@@ -33,10 +37,10 @@ impl Postgres {
 
     /// Waits for the turn. A connection that was lost meanwhile is made anew, once.
     pub(crate) fn enter(&mut self) {
-        if self.take_turn().is_ok() {
+        if self.entered || self.take_turn().is_ok() {
             return;
         }
-        match Client::connect(&self.url, NoTls) {
+        match connect(&self.url) {
             Ok(client) => {
                 self.statements.clear();
                 self.client = client;
@@ -83,6 +87,11 @@ impl Postgres {
         Ok(self.client.batch_execute(sql)?)
     }
 
+    /// Takes to the disk what this connection committed; on another one that would prove nothing.
+    pub(crate) fn flush(&mut self) -> DbResult<()> {
+        self.batch(FLUSH)
+    }
+
     fn take_turn(&mut self) -> DbResult<()> {
         self.client.execute("SELECT pg_advisory_lock($1)", &[&TURN])?;
         self.entered = true;
@@ -102,6 +111,13 @@ impl Postgres {
         self.statements.insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
+}
+
+/// A connection whose commits are in the server's log, and on its disk when [`Postgres::flush`] says so.
+fn connect(url: &str) -> DbResult<Client> {
+    let mut client = Client::connect(url, NoTls)?;
+    client.batch_execute("SET synchronous_commit = off")?;
+    Ok(client)
 }
 
 /// Tables written for SQLite, said to PostgreSQL: whole numbers of 8 bytes, texts in the order of their bytes.

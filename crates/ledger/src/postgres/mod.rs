@@ -72,13 +72,23 @@ impl PostgresLedger {
         self
     }
 
+    /// The same ledger, whose commits are on the disk once its caller has flushed them, by any later commit to the same
+    /// server that waits for the disk. A lost connection is then an error of the call and never mended unseen: the server
+    /// may have lost what was not flushed.
+    #[must_use]
+    pub fn flushed_by_its_caller(mut self) -> Self {
+        self.place.unflushed = true;
+        *self.session.get_mut() = None;
+        self
+    }
+
     /// Does something on the connection, and if that is lost once more on a new one.
     fn on_session<T>(
         &self,
         act: impl Fn(&mut Session, &Place) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
         let mut kept = self.session.borrow_mut();
-        let mut tries = 0..2_u8;
+        let mut tries = if self.place.unflushed { 1..2_u8 } else { 0..2 };
         loop {
             let mut session = match kept.take() {
                 Some(session) => session,

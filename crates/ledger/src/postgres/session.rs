@@ -19,6 +19,8 @@ const SILENCE: Duration = Duration::from_secs(10);
 pub(super) struct Place {
     config: Config,
     shown: PathBuf,
+    /// Commits are flushed by whoever called for them.
+    pub(super) unflushed: bool,
 }
 
 pub(super) struct Session {
@@ -40,7 +42,7 @@ impl Place {
         config.connect_timeout(CONNECT).tcp_user_timeout(SILENCE).application_name("yikatong ledger");
         let hosts: Vec<String> = config.get_hosts().iter().map(|host| format!("{host:?}")).collect();
         let shown = format!("{} at {}", config.get_dbname().unwrap_or("(no name)"), hosts.join(", "));
-        Ok(Place { config, shown: PathBuf::from(shown) })
+        Ok(Place { config, shown: PathBuf::from(shown), unflushed: false })
     }
 
     /// The failure of PostgreSQL by its name.
@@ -62,6 +64,9 @@ impl Place {
         let mut client = self.config.connect(NoTls).map_err(|e| self.failed("connect", e))?;
         client.batch_execute(sql::SETTINGS).map_err(|e| self.failed("connect", e))?;
         self.check(&mut client)?;
+        if self.unflushed {
+            client.batch_execute(sql::UNFLUSHED).map_err(|e| self.failed("connect", e))?;
+        }
         let mut prepare = |sql| client.prepare(sql).map_err(|e| self.failed("prepare", e));
         let (tales, days) = (prepare(sql::TALES)?, prepare(sql::DAYS)?);
         let (balances, write, keep) = (prepare(sql::BALANCES)?, prepare(sql::WRITE)?, prepare(sql::KEEP)?);

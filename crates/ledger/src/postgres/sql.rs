@@ -6,6 +6,8 @@ pub(super) const SETTINGS: &str = "SET lock_timeout = '5s'; SET jit = off; SET c
      SET default_transaction_isolation = 'read committed'; SET plan_cache_mode = force_generic_plan;
      SET enable_seqscan = off; SET synchronous_commit = on";
 
+pub(super) const UNFLUSHED: &str = "SET synchronous_commit = off";
+
 /// `YKTL`: held while a process looks whether it is the first.
 pub(super) const LOCK_SCHEMA: &str = "SELECT pg_advisory_xact_lock(1498108748)";
 pub(super) const FOUND: &str =
