@@ -17,7 +17,7 @@ cargo xtask test phones        every phone model over TCP: three cards, loads, a
 cargo xtask setup              installs the optional tools that the tests use
 cargo xtask bench              measures a release build: a network day, a start, an idle centre
 cargo xtask examples           runs the examples in Python and TypeScript against a demo network
-cargo xtask bench money [--json]   durable loads and bulk entries a second, on SQLite and PostgreSQL
+cargo xtask bench money [--json]   durable loads and bulk entries a second, also through the door, on SQLite and PostgreSQL
 cargo xtask kill [--rounds N]  kill -9 of centre, wallet, card and phone during loads, 200 rounds on each database, then a match
 cargo xtask tidy               checks the map, the sizes and the headers alone
 

@@ -161,3 +161,98 @@ impl Progress {
         flushed.unwrap_or_else(PoisonError::into_inner).failed < number
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)] // a test that overflows fails, as it should
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+
+    use keys::Seeded;
+    use ledger::SqliteLedger;
+
+    use super::*;
+    use crate::store::{Store, use_nonce};
+
+    struct House {
+        state: Mutex<State>,
+        progress: Arc<Progress>,
+    }
+
+    impl House {
+        fn new(store: Store) -> House {
+            let ledger = Box::new(SqliteLedger::in_memory().unwrap());
+            let entropy = Box::new(Seeded::new(1));
+            let (sessions, turns) = (Sessions::default(), Count::default());
+            let state = Mutex::new(State { store, ledger, entropy, sessions, turns });
+            House { state, progress: Arc::default() }
+        }
+
+        fn write(&self, nonce: &str) -> Result<(), Problem> {
+            let mut turn = Turn::take(&self.state, &self.progress);
+            turn.store.write(|db| Ok(use_nonce(db, "alipay", nonce, 1, 0)?)).map(|_| ())
+        }
+
+        fn upto(&self) -> u64 {
+            self.progress.flushed.lock().unwrap().upto
+        }
+    }
+
+    #[test]
+    fn whoever_has_nobody_behind_is_flushed_at_once_and_the_last_flushes_for_all() {
+        let house = House::new(Store::in_memory().unwrap());
+        settled(|| house.write("alone")).unwrap();
+        assert_eq!(house.upto(), 1);
+        let (alone, waiters) = (house.upto(), 3);
+        let gate = AtomicBool::new(false);
+        let wait_for = |what: &dyn Fn() -> bool| {
+            while !what() {
+                thread::yield_now();
+            }
+        };
+        thread::scope(|threads| {
+            let first = settled(|| {
+                let held = Turn::take(&house.state, &house.progress);
+                for _ in 0..waiters {
+                    threads.spawn(|| {
+                        settled(|| {
+                            let _held = Turn::take(&house.state, &house.progress);
+                            wait_for(&|| gate.load(Ordering::SeqCst));
+                            Ok(())
+                        })
+                        .unwrap();
+                    });
+                }
+                wait_for(&|| house.progress.waiting.load(Ordering::SeqCst) == waiters);
+                let number = held.turns.ended + 1;
+                drop(held);
+                assert_eq!(house.upto(), alone, "others stand behind, so it ends unflushed");
+                gate.store(true, Ordering::SeqCst);
+                Ok(number)
+            });
+            assert!(house.upto() >= first.unwrap(), "its answer waits for the flush of another");
+        });
+        assert_eq!(house.upto(), house.state.lock().unwrap().turns.ended);
+    }
+
+    #[test]
+    fn where_the_disk_fails_everyone_who_waits_is_refused_and_sessions_are_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let house = House::new(Store::in_file(&folder.path().join("centre.db")).unwrap());
+        settled(|| house.write("a")).unwrap();
+        house.state.lock().unwrap().store.disk().fail();
+        for nonce in ["b", "c"] {
+            let problem = settled(|| house.write(nonce)).unwrap_err();
+            assert_eq!(problem.code, Code::StoreFailed, "a disk that failed once is not believed again");
+        }
+    }
+
+    #[test]
+    fn a_part_that_is_not_waited_for_leaves_no_mark_on_its_thread() {
+        let house = House::new(Store::in_memory().unwrap());
+        together(|| house.write("before")).unwrap();
+        assert!(LEFT.with_borrow(Option::is_none));
+        let panicked = std::panic::catch_unwind(|| together(|| panic!("in a turn")));
+        assert!(panicked.is_err() && LEFT.with_borrow(Option::is_none));
+    }
+}

@@ -1,16 +1,22 @@
-//! `cargo xtask bench money`: how fast money becomes durable, on each database, beside the bare database.
+//! `cargo xtask bench money`: how fast money becomes durable, on each database, beside the bare database; then
+//! loads through the centre's door.
 
 use std::process::{Command, ExitCode};
 
 use crate::steps::root;
 
-/// Builds the ledger's example in release and runs it. It measures by itself: nothing is compiled meanwhile.
+/// Builds the ledger's and the centre's examples in release and runs them. They measure by themselves: nothing is compiled
+/// meanwhile.
 pub(crate) fn money(json: bool) -> ExitCode {
-    let mut command = Command::new("cargo");
-    command.args(["run", "--release", "--quiet", "--package", "ledger", "--example", "money"]);
-    if json {
-        command.args(["--", "--json"]);
+    for (package, example) in [("ledger", "money"), ("centre", "door")] {
+        let mut command = Command::new("cargo");
+        command.args(["run", "--release", "--quiet", "--package", package, "--example", example]);
+        if json {
+            command.args(["--", "--json"]);
+        }
+        if !command.current_dir(root()).status().is_ok_and(|status| status.success()) {
+            return ExitCode::FAILURE;
+        }
     }
-    let done = command.current_dir(root()).status().is_ok_and(|status| status.success());
-    if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    ExitCode::SUCCESS
 }

@@ -48,6 +48,12 @@ impl Disk {
         self.dirty.swap(false, Ordering::SeqCst)
     }
 
+    /// As if it had failed.
+    #[cfg(test)]
+    pub(crate) fn fail(&self) {
+        self.failed.store(true, Ordering::SeqCst);
+    }
+
     /// Flushes SQLite's log, if anything was written to it.
     pub(super) fn flush(&self) -> DbResult<()> {
         let Some((path, file)) = &self.log else { return Ok(()) };

@@ -145,6 +145,33 @@ impl Centre {
         panic!("the session does not end");
     }
 
+    /// As [`Centre::carry_out`], where the centre may refuse: `None` if it did.
+    pub async fn try_to_carry_out(
+        &self,
+        order: &Value,
+        se_id: &str,
+        card: &mut dyn Channel,
+    ) -> Option<String> {
+        let session = order["session"]["id"].as_str().unwrap();
+        let agent = Agent::new(element(se_id));
+        let hands = serde_json::to_string(&agent.handshake()).unwrap();
+        if self.post("handshake", session, hands).await.0 != 200 {
+            return None;
+        }
+        let mut report = AgentReport::polling();
+        for _ in 0..20 {
+            let told = serde_json::to_string(&report).unwrap();
+            let (status, orders) = self.post("remoteManagement", session, told).await;
+            let orders = (status == 200).then(|| serde_json::from_value(orders).unwrap())?;
+            let done = agent.run(&orders, card);
+            if done.stop {
+                return Some(done.notices.concat());
+            }
+            report = done.report;
+        }
+        panic!("the session does not end");
+    }
+
     pub async fn order(&self, id: &str) -> Value {
         self.ok("GET", &format!("/v1/orders/{id}"), "alipay", Value::Null).await
     }
