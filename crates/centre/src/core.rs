@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keys::{KeyService, Roots};
-use ledger::{Ledger, LedgerError, PostgresLedger, Refusal, SqliteLedger};
+use ledger::{Ledger, LedgerError, PostgresLedger, Refusal, Rules, SqliteLedger};
 use model::registry::{Certificate, NoKey, PublicKey, Registry};
 use model::{CardTime, ChannelId, CityCode, Clock, Date, Entropy, WalletId};
 

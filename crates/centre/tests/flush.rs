@@ -31,6 +31,16 @@ fn lazy_server() -> Option<Server> {
     }
 }
 
+/// An order, placed again under the same id as long as the centre cannot use its store.
+async fn placed(centre: &Centre, order: &Value) -> Value {
+    loop {
+        match centre.send("POST", "/v1/orders", "alipay", order.to_string()).await {
+            (200, placed) => return placed,
+            (status, refused) => assert_eq!(status, 503, "{refused}"),
+        }
+    }
+}
+
 #[test]
 fn what_was_answered_is_there_after_the_server_crashed() {
     let Some(server) = lazy_server() else { return };
@@ -40,7 +50,7 @@ fn what_was_answered_is_there_after_the_server_crashed() {
     runtime.block_on(async {
         for round in 0..2 {
             let id = format!("o{round}");
-            let order = centre.ok("POST", "/v1/orders", "alipay", load(&id, 100)).await;
+            let order = placed(&centre, &load(&id, 100)).await;
             server.restart(Stop::Immediate).unwrap();
             // The first who finds the connection gone may be refused; nothing that was answered is.
             let found = loop {
@@ -78,13 +88,7 @@ fn a_crash_amid_many_loads_loses_no_answer() {
                 for number in 0..EACH {
                     let order = load(&format!("{caller}-{number}"), 100);
                     runtime.block_on(async {
-                        let order = loop {
-                            let (status, placed) =
-                                centre.send("POST", "/v1/orders", "alipay", order.to_string()).await;
-                            if status == 200 {
-                                break placed;
-                            }
-                        };
+                        let order = placed(&centre, &order).await;
                         while centre.try_to_carry_out(&order, SE, &mut card).await.as_deref() != Some("done")
                         {
                         }
