@@ -13,6 +13,7 @@ use model::registry::Registry;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::Value;
+use sm2::dsa::signature::Signer;
 use support::{Centre, registry};
 
 /// A wallet that changes its key: the old one's last day is the 21st, the new one's first day the 20th.
@@ -116,4 +117,37 @@ async fn the_algorithm_is_the_registered_keys_and_never_the_requests() {
         assert_eq!(answered(&centre, by(keyid, nonce, alg)).await, expected, "{keyid} {nonce}");
     }
     assert_eq!(answered(&centre, by("citizen-pay#hsm", "1", "")).await, "signature-replayed");
+}
+
+#[tokio::test]
+async fn a_wallet_may_sign_by_sm2() {
+    // The published key of GB/T 32918.5-2017.
+    let pem = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoEcz1UBgi0DQgAECfnfMR5UIaFQ3X0WHkvFxnIXn60Y\n\
+               M/wHa7CP81bzUCDM6kkM4md1pS3G6nGMwapgCu0F+/NeCEpmMvYHLamtEw==\n-----END PUBLIC KEY-----\n";
+    let secret = hex::decode("3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8").unwrap();
+    let wallet = format!(
+        "name = {{ zh = \"市民付\", en = \"Citizen Pay\" }}\nmax_order_fen = 50000\n\
+         [[keys]]\nid = \"gm\"\nalg = \"sm2-sm3\"\npublic_key = \"\"\"{pem}\"\"\"\n"
+    );
+    let files = [("wallets/citizen-pay.toml", wallet)];
+    let centre = Centre::of(Registry::clone(&registry()).overlay(files).unwrap());
+    let by = |identity: &str, nonce: &str, alg: &str| {
+        let input = format!(
+            "(\"@method\" \"@path\" \"@query\");created={};keyid=\"citizen-pay#gm\";nonce=\"{nonce}\"{alg}",
+            centre.unix()
+        );
+        let base =
+            format!("\"@method\": GET\n\"@path\": /v1/cities\n\"@query\": ?\n\"@signature-params\": {input}");
+        let key = sm2::dsa::SigningKey::from_slice(identity, &secret).unwrap();
+        let signature: sm2::dsa::Signature = key.sign(base.as_bytes());
+        headed(&format!("sig1={input}"), &format!("sig1=:{}:", STANDARD.encode(signature.to_bytes())))
+    };
+    for (identity, nonce, alg, expected) in [
+        ("1234567812345678", "1", "", "ok"),
+        ("1234567812345678", "2", ";alg=\"sm2-sm3\"", "ok"),
+        ("1234567812345678", "3", ";alg=\"ecdsa-p256-sha256\"", "algorithm-differs"),
+        ("ALICE123@YAHOO.COM", "4", "", "signature-wrong"),
+    ] {
+        assert_eq!(answered(&centre, by(identity, nonce, alg)).await, expected, "{identity} {nonce}");
+    }
 }

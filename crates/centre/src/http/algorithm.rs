@@ -1,13 +1,18 @@
 //! Signatures under a registered key (验签): the key says how, never the request.
 //!
-//! Standard: RFC 9421 section 3.3, algorithms `ed25519`, `ecdsa-p256-sha256` (`r || s`, 64 bytes), `rsa-v1_5-sha256`.
-//! Invariant: verify only; the centre signs nothing by ECDSA or RSA.
+//! Standard: RFC 9421 section 3.3, algorithms `ed25519`, `ecdsa-p256-sha256` (`r || s`, 64 bytes), `rsa-v1_5-sha256`;
+//! GB/T 32918.2 and 32905, `sm2-sm3` (国密; `r || s`, 64 bytes), a name of ours, with the usual identity `1234567812345678`.
+//! Invariant: verify only; the centre signs nothing by ECDSA, RSA or SM2.
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use model::registry::PublicKey;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
 };
+use sm2::dsa::signature::Verifier;
+
+/// The identity that every signer has unless it says another; ours say none.
+const SM2_IDENTITY: &str = "1234567812345678";
 
 /// Whether `signature` is this key's over `message`.
 pub(super) fn verifies(key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
@@ -20,6 +25,9 @@ pub(super) fn verifies(key: &PublicKey, message: &[u8], signature: &[u8]) -> boo
             .is_ok(),
         PublicKey::EcdsaP256(point) => by(&ECDSA_P256_SHA256_FIXED, point),
         PublicKey::Rsa(key) => by(&RSA_PKCS1_2048_8192_SHA256, key),
+        PublicKey::Sm2(point) => sm2::dsa::VerifyingKey::from_sec1_bytes(SM2_IDENTITY, point)
+            .and_then(|key| key.verify(message, &sm2::dsa::Signature::from_slice(signature)?))
+            .is_ok(),
     }
 }
 
@@ -66,7 +74,7 @@ mod tests {
         let Vectors { key: keys, vector: vectors } = toml::from_str(text).unwrap();
         let keys: Vec<(String, PublicKey)> =
             keys.into_iter().map(|key| (key.id, PublicKey::parse(&key.pem).unwrap())).collect();
-        assert_eq!(vectors.len(), 4);
+        assert_eq!(vectors.len(), 6);
         for vector in vectors {
             let signature = bytes_of_base64(&vector.signature);
             for (id, key) in &keys {

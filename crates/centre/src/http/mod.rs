@@ -58,7 +58,7 @@ const FILE_TIME: Duration = Duration::from_secs(100);
         title = "Yikatong centre",
         description = "Wallets order cards and loads; phones run the scripts; operators send record files and read \
             verdicts and statements. Everything under /v1 but the page is signed by RFC 9421 (ed25519, \
-            ecdsa-p256-sha256 or rsa-v1_5-sha256, as the key is registered) over \
+            ecdsa-p256-sha256, rsa-v1_5-sha256 or sm2-sm3, as the key is registered) over \
             \"@method\" \"@path\" \"@query\" \"content-digest\" with created, keyid and nonce; keyid is the wallet's id, or \
             city:CODE for a city's back end or channel:ID for a channel, with #NAME behind it for one of several keys. Ids are the client's and good for ever: the same id with the same body \
             gives the same answer, with another body it is refused with the stored digest. Amounts are whole fen.",

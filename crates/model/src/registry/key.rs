@@ -3,7 +3,7 @@
 //! A party rotates its key by adding a second one to its file: both sign until the old one's last day.
 //!
 //! Standard: RFC 9421 section 3.3 for the algorithms' names; RFC 5280 SubjectPublicKeyInfo in PEM (RFC 7468) for
-//! keys; RFC 8410, RFC 5480 and RFC 8017 for what is in them.
+//! keys; RFC 8410, RFC 5480 and RFC 8017 for what is in them; GM/T 0006 for the number of SM2's curve.
 //! Invariant: the algorithm is the key's, said in the registry; no request chooses it.
 
 use base64::Engine as _;
@@ -26,6 +26,9 @@ pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     #[serde(rename = "rsa-v1_5-sha256")]
     RsaV15Sha256,
+    /// SM2 (国密) on its recommended curve with SM3 and the usual identity `1234567812345678`; a signature is `r || s`.
+    #[serde(rename = "sm2-sm3")]
+    Sm2Sm3,
 }
 
 /// A public key, as its algorithm's library reads it.
@@ -37,6 +40,8 @@ pub enum PublicKey {
     EcdsaP256([u8; 65]),
     /// PKCS #1 RSAPublicKey in DER, 2048 bits or more.
     Rsa(Vec<u8>),
+    /// The point, uncompressed: 04, x, y.
+    Sm2([u8; 65]),
 }
 
 /// One key of a party.
@@ -82,6 +87,10 @@ const P256: &[u8] = &[
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
+const SM2: &[u8] = &[
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x81,
+    0x1c, 0xcf, 0x55, 0x01, 0x82, 0x2d, 0x03, 0x42, 0x00,
+];
 /// AlgorithmIdentifier of rsaEncryption, with its NULL.
 const RSA: &[u8] =
     &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
@@ -89,13 +98,14 @@ const RSA: &[u8] =
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
 impl Algorithm {
-    /// The name in RFC 9421's registry.
+    /// The name in RFC 9421's registry; `sm2-sm3` is ours, since the registry has none.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Algorithm::Ed25519 => "ed25519",
             Algorithm::EcdsaP256Sha256 => "ecdsa-p256-sha256",
             Algorithm::RsaV15Sha256 => "rsa-v1_5-sha256",
+            Algorithm::Sm2Sm3 => "sm2-sm3",
         }
     }
 }
@@ -108,6 +118,7 @@ impl PublicKey {
             PublicKey::Ed25519(_) => Algorithm::Ed25519,
             PublicKey::EcdsaP256(_) => Algorithm::EcdsaP256Sha256,
             PublicKey::Rsa(_) => Algorithm::RsaV15Sha256,
+            PublicKey::Sm2(_) => Algorithm::Sm2Sm3,
         }
     }
 
@@ -128,8 +139,12 @@ impl PublicKey {
         if let Some(key) = der.strip_prefix(ED25519) {
             return key.try_into().ok().map(PublicKey::Ed25519);
         }
-        if let Some(point) = der.strip_prefix(P256) {
-            return point.try_into().ok().filter(|point: &[u8; 65]| point[0] == 4).map(PublicKey::EcdsaP256);
+        let point = |bytes: &[u8]| bytes.try_into().ok().filter(|point: &[u8; 65]| point[0] == 4);
+        if let Some(bytes) = der.strip_prefix(P256) {
+            return point(bytes).map(PublicKey::EcdsaP256);
+        }
+        if let Some(bytes) = der.strip_prefix(SM2) {
+            return point(bytes).map(PublicKey::Sm2);
         }
         let (info, rest) = element(0x30, der)?;
         let (bits, end) = element(0x03, info.strip_prefix(RSA)?)?;
@@ -162,8 +177,8 @@ impl TryFrom<KeyText> for SigningKey {
     fn try_from(text: KeyText) -> Result<Self, String> {
         let KeyText { id, alg, public_key, valid_from, valid_until } = text;
         let key = PublicKey::parse(&public_key).ok_or(
-            "expected the public key: 64 hex digits for ed25519, or PEM (BEGIN PUBLIC KEY) of Ed25519, P-256 or \
-             RSA of 2048 to 8192 bits",
+            "expected the public key: 64 hex digits for ed25519, or PEM (BEGIN PUBLIC KEY) of Ed25519, P-256, \
+             SM2 or RSA of 2048 to 8192 bits",
         )?;
         if key.algorithm() != alg {
             return Err(format!(
@@ -232,6 +247,11 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEqIVYZVLCrPZHGHjP17CTW0/+D9Lf
 w0EkjqF7xB4FivAxzic30tMM4GF+hR6Dxh71Z50VGGdldkkDXZCnTNnoXQ==
 -----END PUBLIC KEY-----";
 
+    const SM2_PEM: &str = "-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoEcz1UBgi0DQgAECfnfMR5UIaFQ3X0WHkvFxnIXn60Y
+M/wHa7CP81bzUCDM6kkM4md1pS3G6nGMwapgCu0F+/NeCEpmMvYHLamtEw==
+-----END PUBLIC KEY-----";
+
     fn key(alg: &str, public_key: &str, days: &str) -> Result<SigningKey, toml::de::Error> {
         toml::from_str(&format!(
             "id = \"k\"\nalg = \"{alg}\"\npublic_key = \"\"\"\n{public_key}\"\"\"\n{days}"
@@ -244,6 +264,8 @@ w0EkjqF7xB4FivAxzic30tMM4GF+hR6Dxh71Z50VGGdldkkDXZCnTNnoXQ==
         assert!(key("ed25519", ed, "").is_ok() && key("ecdsa-p256-sha256", P256_PEM, "").is_ok());
         assert!(key("ecdsa-p256-sha256", ed, "").is_err() && key("ed25519", P256_PEM, "").is_err());
         assert!(key("rsa-v1_5-sha256", P256_PEM, "").is_err() && key("hmac-sha256", ed, "").is_err());
+        assert!(key("sm2-sm3", SM2_PEM, "").is_ok() && key("sm2-sm3", P256_PEM, "").is_err());
+        assert!(key("ecdsa-p256-sha256", SM2_PEM, "").is_err());
         assert!(key("ed25519", &ed[2..], "").is_err());
         assert!(key("ecdsa-p256-sha256", &P256_PEM.replace("DQgAEq", "DQgACq"), "").is_err());
         assert!(key("ecdsa-p256-sha256", &P256_PEM.replace("XQ==", "=="), "").is_err());
