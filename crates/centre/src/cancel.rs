@@ -8,8 +8,9 @@ use ledger::InDoubt;
 use model::WalletId;
 
 use crate::core::{Core, State};
+use crate::moving::row;
 use crate::problem::{Code, Problem};
-use crate::store::{OrderRow, OrderState, StepName, StepRow, StepState};
+use crate::store::{MovePhase, OrderKind, OrderRow, OrderState, StepName, StepRow, StepState};
 use crate::wallet::find_order;
 
 /// Why an order is refused that its wallet took back.
@@ -30,6 +31,9 @@ impl Core {
             }
             OrderState::Done | OrderState::Refused => Err(Code::OrderOver.about(id)),
             OrderState::Created | OrderState::Running => {
+                if order.kind == OrderKind::Move && row(state.store.read(), &order)?.phase != MovePhase::Out {
+                    return Err(Code::ValueHasLeft.about(id));
+                }
                 let (code, event) = (CANCELLED, "order-cancelled");
                 let about = order.id.clone();
                 self.refused(state, &mut order, code, &about, event)?;
@@ -53,7 +57,15 @@ impl Core {
     pub(crate) fn finish_refusals(&self) -> Result<(), Problem> {
         let mut guard = self.state();
         let state = &mut *guard;
+        self.finish_moves(state)?;
         for pending in state.ledger.pending()? {
+            if let Some((seq, hop)) = hop_of(&pending) {
+                let Some(order) = OrderRow::numbered(state.store.read(), seq)? else { continue };
+                if row(state.store.read(), &order)?.hop != hop {
+                    self.void_hop(state, &order, hop)?;
+                }
+                continue;
+            }
             let Some((seq, part)) = numbered(&pending) else { continue };
             let Some(order) = OrderRow::numbered(state.store.read(), seq)? else { continue };
             if let Some(number) = part {
@@ -67,6 +79,12 @@ impl Core {
         }
         Ok(())
     }
+}
+
+/// The running number of the move, and which load of its value, that an entry is of.
+fn hop_of(pending: &InDoubt) -> Option<(u64, u32)> {
+    let (seq, hop) = pending.id.as_str().rsplit_once(':')?.1.split_once(".to")?;
+    Some((seq.parse().ok()?, hop.parse().ok()?))
 }
 
 /// The running number of the order that an entry is of, and of a refund which of its purchases.

@@ -18,12 +18,14 @@ pub mod http;
 mod limits;
 mod matching;
 mod money;
+mod moving;
 mod operator;
 mod phone;
 mod plans;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod problem;
+mod reached;
 mod refund;
 mod settlement;
 mod store;

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use model::{CardNumber, PurseFen, Tac};
 
-use tsm::seram::{AgentReport, HandshakeRequest, HandshakeResponse, Orders, SecureElement};
+use tsm::seram::{AgentReport, HandshakeRequest, HandshakeResponse, Orders};
 use tsm::{Env, Next, Report, Reservation};
 
 use crate::channel::ChannelFee;
@@ -19,6 +19,7 @@ use crate::fence::{masked, overtaken, save};
 use crate::money::OrderMoney;
 use crate::plans::{Planned, plan, unsettled};
 use crate::problem::{Code, Problem};
+use crate::reached::{element_for, is_its_element};
 use crate::store::{
     CardRow, CardState, Event, OrderKind, OrderRow, OrderState, StepName, StepRow, StepState,
 };
@@ -40,6 +41,8 @@ struct Live {
     job: Option<Planned>,
     /// Which of the order's attempts it is.
     attempt: u32,
+    /// The element behind it.
+    element: String,
     /// The card it is about, once known.
     card: Option<CardNumber>,
     /// What came last, and what was answered.
@@ -65,17 +68,16 @@ impl Core {
         if let Some((_, ours)) = common.into_iter().find(|(theirs, ours)| !theirs.iter().any(|t| t == ours)) {
             return Err(Code::NoCommonOption.about(ours));
         }
-        let element = element_for(&state, &order, request.secure_elements)?;
+        let element = element_for(self, &state, &order, request.secure_elements)?;
         if order.state == OrderState::Created {
             order.state = OrderState::Running;
             order.changed_at = self.now();
             save(&mut state, &order, |_| Ok(()))?;
         }
         tracing::info!(wallet = %order.wallet, order = order.id, state = order.state.as_str(), "a phone shook hands");
-        state
-            .sessions
-            .0
-            .insert(session.to_owned(), Live { job: None, attempt: 0, card: order.number, last: None });
+        let live =
+            Live { job: None, attempt: 0, element: element.se_id.clone(), card: order.number, last: None };
+        state.sessions.0.insert(session.to_owned(), live);
         Ok(HandshakeResponse {
             secure_element: element,
             protocol: PROTOCOL.into(),
@@ -90,8 +92,10 @@ impl Core {
         let state = &mut *guard;
         let mut order = find(state, session)?;
         let over = |order: &OrderRow| matches!(order.state, OrderState::Done | OrderState::Refused);
-        let to_take_off =
-            state.sessions.0.contains_key(session) && self.returned_card(state, &order)?.is_some();
+        let to_take_off = match state.sessions.0.get(session) {
+            Some(live) => self.to_take_off(state, &order, &live.element)?.is_some(),
+            None => false,
+        };
         if over(&order) && !to_take_off {
             state.sessions.0.remove(session);
             return Ok(stop(&order));
@@ -138,8 +142,9 @@ impl Core {
             }
             None => {
                 first = true;
-                match self.returned_card(state, order)? {
+                match self.to_take_off(state, order, &live.element)? {
                     Some(card) => self.begin_take_off(state, &card, order, live)?,
+                    None if !is_its_element(state, order, &live.element)? => return Ok(stop(order)),
                     None => self.begin(state, order, live)?,
                 }
             }
@@ -175,11 +180,18 @@ impl Core {
                     }
                 }
                 Next::Done(done) => {
-                    live.job = None;
+                    let took_off = live.job.take().is_some_and(|planned| planned.takes_off);
                     let drained = matches!(done, Report::Drained { .. });
-                    self.finish(state, order, done)?;
-                    match self.returned_card(state, order)?.filter(|_| drained) {
+                    let issued = matches!(done, Report::Issued);
+                    match order.kind {
+                        OrderKind::Move => self.finish_move(state, order, done, took_off)?,
+                        _ => self.finish(state, order, done)?,
+                    }
+                    match self.to_take_off(state, order, &live.element)?.filter(|_| drained) {
                         Some(card) => self.begin_take_off(state, &card, order, live)?,
+                        None if issued && order.state == OrderState::Running => {
+                            self.begin(state, order, live)?
+                        }
                         None => return Ok(stop(order)),
                     }
                 }
@@ -249,6 +261,9 @@ impl Core {
         order: &mut OrderRow,
         reservation: Reservation,
     ) -> Result<(), Problem> {
+        if order.kind == OrderKind::Move {
+            return self.reserve_move(state, order, reservation);
+        }
         if let Some(card) = reservation.card() {
             // A number is a city's own: another city's card of that number is another card.
             if order.city.is_some_and(|city| city != card.city) {
@@ -293,7 +308,12 @@ impl Core {
     }
 
     /// Writes down how a job ended.
-    fn finish(&self, state: &mut State, order: &mut OrderRow, report: Report) -> Result<(), Problem> {
+    pub(crate) fn finish(
+        &self,
+        state: &mut State,
+        order: &mut OrderRow,
+        report: Report,
+    ) -> Result<(), Problem> {
         match report {
             Report::Loaded { reservation, tac } => {
                 self.credited(state, order, &reservation, tac, "load-done")
@@ -361,6 +381,9 @@ impl Core {
         tac: Tac,
         event: &str,
     ) -> Result<(), Problem> {
+        if order.kind == OrderKind::Move {
+            return self.moved_in(state, order, Some((reservation, tac)));
+        }
         if let Some(money) = self.money(state, order)? {
             money.post(state.ledger.as_mut())?;
         }
@@ -380,6 +403,9 @@ impl Core {
         about: &str,
         event: &str,
     ) -> Result<(), Problem> {
+        if order.kind == OrderKind::Move && order.reservation.is_some() {
+            return self.not_moved_in(state, order, code, about);
+        }
         (order.code, order.about) = (Some(code.to_owned()), Some(about.to_owned()));
         self.end(state, order, OrderState::Refused, event)?;
         self.give_back(state, order)
@@ -394,6 +420,9 @@ impl Core {
     ) -> Result<(), Problem> {
         if !credited {
             return self.refused(state, &mut order, NOT_CREDITED, "decision", "load-disproven");
+        }
+        if order.kind == OrderKind::Move {
+            return self.moved_in(state, &mut order, None);
         }
         if let Some(money) = self.money(state, &order)? {
             money.post(state.ledger.as_mut())?;
@@ -435,7 +464,9 @@ impl Core {
         let event = self.event(event, order);
         tracing::info!(wallet = %order.wallet, order = order.id, event = event.kind, "an order ended");
         let step = match (order.reservation.is_some(), order.kind) {
-            (true, _) | (_, OrderKind::Refund) => StepName::Prove,
+            (true, OrderKind::Move) => StepName::ProveNew,
+            (false, OrderKind::Move) if to == OrderState::Done => StepName::NewCard,
+            (true, _) | (_, OrderKind::Refund | OrderKind::Move) => StepName::Prove,
             (false, OrderKind::Issue | OrderKind::Delete) => StepName::Card,
             (false, _) => StepName::Contact,
         };
@@ -452,7 +483,7 @@ impl Core {
         })
     }
 
-    fn event(&self, kind: &str, order: &OrderRow) -> Event {
+    pub(crate) fn event(&self, kind: &str, order: &OrderRow) -> Event {
         let city = order.city.map(|city| city.to_string()).unwrap_or_default();
         let amount = (order.amount > PurseFen::ZERO).then_some(order.amount.into());
         Event { at: self.now(), kind: kind.into(), about: format!("{city} {}", order.wallet), amount }
@@ -472,22 +503,4 @@ pub(crate) fn env<'a>(core: &'a Core, state: &'a mut State) -> Env<'a> {
 fn find(state: &State, session: &str) -> Result<OrderRow, Problem> {
     OrderRow::of_session(state.store.read(), session)?
         .ok_or_else(|| Code::UnknownSession.about(masked(session)))
-}
-
-/// The element that the order is for: the card's own, or for a plastic card whatever the phone reaches.
-fn element_for(
-    state: &State,
-    order: &OrderRow,
-    offered: Vec<SecureElement>,
-) -> Result<SecureElement, Problem> {
-    let wanted = match &order.card {
-        None => None,
-        Some(id) => CardRow::find(state.store.read(), &order.wallet, id)?.map(|card| card.se_id),
-    };
-    let fits =
-        |element: &SecureElement| wanted.as_ref().is_none_or(|w| element.se_id.eq_ignore_ascii_case(w));
-    offered
-        .into_iter()
-        .find(fits)
-        .ok_or_else(|| Code::WrongElement.about(wanted.as_deref().unwrap_or("card")))
 }

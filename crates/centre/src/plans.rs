@@ -14,9 +14,10 @@ use tsm::{
 
 use crate::channel::is_for_another_card;
 use crate::core::{Core, State};
+use crate::moving::row;
 use crate::problem::{Code, Problem};
 use crate::refund::DRAW_DOWN_POINT;
-use crate::store::{CardRow, CardState, OrderKind, OrderRow, OrderState};
+use crate::store::{CardRow, CardState, MovePhase, MoveRow, OrderKind, OrderRow, OrderState};
 
 /// The number of the centre's own load point (充值点), part of every MAC of a load over the air.
 pub const LOAD_POINT: TerminalId = TerminalId::new([0, 0, 0, 0, 0, 1]);
@@ -29,6 +30,8 @@ pub(crate) struct Planned {
     pub(crate) job: Job,
     /// It only finds out which plastic card is there; the order's own job comes after it.
     pub(crate) is_look: bool,
+    /// It takes a card off its phone whose value has left it.
+    pub(crate) takes_off: bool,
 }
 
 /// The instance of a city's card on a phone: the purse's name, the city's code, the first of its kind.
@@ -44,7 +47,7 @@ pub(crate) fn plan(
     state: &mut State,
     order: &OrderRow,
 ) -> Result<Result<Planned, Refusal>, Problem> {
-    let job = |job: Job| Ok(Ok(Planned { job, is_look: false }));
+    let job = |job: Job| Ok(Ok(Planned { job, is_look: false, takes_off: false }));
     if let Some(code) = returned(state, order)? {
         return Ok(Err(Refusal { code, at: "refund", status: None }));
     }
@@ -56,7 +59,14 @@ pub(crate) fn plan(
         CardRow::find(state.store.read(), &order.wallet, id)?.ok_or_else(|| Code::UnknownCard.about(id))?;
     let city = core.registry().city(card.city).ok_or_else(|| Code::UnknownCity.about(card.city))?;
     let instance = instance_aid(card.city).ok_or_else(|| Code::Internal.about("AID"))?;
-    match order.kind {
+    let kind = match order.kind {
+        // The value is on the old card, or the new card is not there, or it is to get the value.
+        OrderKind::Move if row(state.store.read(), order)?.phase == MovePhase::Out => OrderKind::Refund,
+        OrderKind::Move if card.state == CardState::Planned => OrderKind::Issue,
+        OrderKind::Move if card.state == CardState::Issued => OrderKind::Load,
+        kind => kind,
+    };
+    match kind {
         OrderKind::Issue => {
             let element = element(core, &card)?;
             let today = core.now().date();
@@ -69,9 +79,11 @@ pub(crate) fn plan(
         OrderKind::Load => job(load(state, order, city, instance)?),
         OrderKind::Read => job(read(state, order, Some(city), instance)?),
         OrderKind::Refund => job(drain(state, order, city, card.number, instance)?),
+        OrderKind::Move => Ok(Err(Refusal { code: RefusalCode::NotOurCard, at: "registry", status: None })),
         OrderKind::Delete => {
-            // With the card would go what settles a load in doubt; a look at the card comes first.
-            if unsettled(state, order)?.is_some() {
+            // With the card would go what settles money in doubt; another look at the card comes first.
+            let leaving = OrderRow::refund_of(state.store.read(), card.number, order.seq)?;
+            if unsettled(state, order)?.is_some() || leaving == Some(OrderState::InDoubt) {
                 return Ok(Err(Refusal { code: RefusalCode::StillInDoubt, at: "DELETE", status: None }));
             }
             job(Job::delete(delete(core, state, &card)?))
@@ -83,32 +95,40 @@ pub(crate) fn plan(
 fn plastic(core: &Core, state: &State, order: &OrderRow) -> Result<Result<Planned, Refusal>, Problem> {
     match (order.kind, order.city) {
         (OrderKind::Refund, Some(code)) => match (core.registry().city(code), order.number) {
-            (Some(city), Some(number)) => {
-                Ok(Ok(Planned { job: drain(state, order, city, number, PLASTIC)?, is_look: false }))
-            }
+            (Some(city), Some(number)) => Ok(Ok(Planned {
+                job: drain(state, order, city, number, PLASTIC)?,
+                is_look: false,
+                takes_off: false,
+            })),
             _ => Ok(Err(Refusal { code: RefusalCode::NotOurCard, at: "registry", status: None })),
         },
         (OrderKind::Load, Some(code)) => {
             let Some(city) = core.registry().city(code) else {
                 return Ok(Err(Refusal { code: RefusalCode::NotOurCard, at: "registry", status: None }));
             };
-            Ok(Ok(Planned { job: load(state, order, city, PLASTIC)?, is_look: false }))
+            Ok(Ok(Planned { job: load(state, order, city, PLASTIC)?, is_look: false, takes_off: false }))
         }
-        (_, None) => Ok(Ok(Planned { job: read(state, order, None, PLASTIC)?, is_look: true })),
+        (_, None) => {
+            Ok(Ok(Planned { job: read(state, order, None, PLASTIC)?, is_look: true, takes_off: false }))
+        }
         (_, Some(code)) => {
             let city = core.registry().city(code);
-            Ok(Ok(Planned { job: read(state, order, city, PLASTIC)?, is_look: false }))
+            Ok(Ok(Planned { job: read(state, order, city, PLASTIC)?, is_look: false, takes_off: false }))
         }
     }
 }
 
 /// Why a card gets no more money and no second refund: one is done, or in doubt.
 fn returned(state: &State, order: &OrderRow) -> Result<Option<RefusalCode>, Problem> {
-    let (OrderKind::Load | OrderKind::Refund, Some(number)) = (order.kind, order.number) else {
+    let (OrderKind::Load | OrderKind::Refund | OrderKind::Move, Some(number)) = (order.kind, order.number)
+    else {
         return Ok(None);
     };
     if order.reservation.is_some() {
         return Ok(None); // its own load, in doubt: the card shall say
+    }
+    if MoveRow::has_left(state.store.read(), number)? {
+        return Ok(Some(RefusalCode::Blocked));
     }
     Ok(match OrderRow::refund_of(state.store.read(), number, order.seq)? {
         Some(OrderState::InDoubt) => Some(RefusalCode::StillInDoubt),

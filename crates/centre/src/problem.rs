@@ -113,6 +113,8 @@ codes! {
     CardReturned 409 "card-returned"
     OrderOver 409 "order-over"
     OrderInDoubt 409 "order-in-doubt"
+    MoveUnfit 409 "move-unfit"
+    ValueHasLeft 409 "value-has-left"
     NumbersExhausted 503 "numbers-exhausted"
     NoCommonOption 406 "no-common-option"
     WrongElement 409 "wrong-element"

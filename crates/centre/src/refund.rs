@@ -14,6 +14,7 @@ use tsm::{Drain, Job, Next};
 use crate::core::{Core, State};
 use crate::fence::save;
 use crate::money::{account, doubt, leg, malformed};
+use crate::moving::row;
 use crate::operator::DENY_GRACE_SECONDS;
 use crate::phone::env;
 use crate::plans::{Planned, delete};
@@ -106,8 +107,13 @@ impl Core {
         self.end(state, order, OrderState::Done, "refund-done")
     }
 
-    /// The card of a refund that is done and still on its phone.
+    /// The card of a refund that is done, or of a move that has left it, and that is still on its phone.
     pub(crate) fn returned_card(&self, state: &State, order: &OrderRow) -> Result<Option<CardRow>, Problem> {
+        if order.kind == OrderKind::Move {
+            let from = row(state.store.read(), order)?.from;
+            let card = CardRow::find(state.store.read(), &order.wallet, &from)?;
+            return Ok(card.filter(|card| card.state == CardState::Returned));
+        }
         let Some(card) = order.card.as_ref().filter(|_| order.kind == OrderKind::Refund) else {
             return Ok(None);
         };
@@ -119,7 +125,7 @@ impl Core {
     pub(crate) fn take_off(&self, state: &mut State, card: &CardRow) -> Result<(Planned, Next), Problem> {
         let mut job = Job::delete(delete(self, state, card)?);
         let next = job.start(&mut env(self, state));
-        Ok((Planned { job, is_look: false }, next))
+        Ok((Planned { job, is_look: false, takes_off: true }, next))
     }
 
     fn drain_entry(
@@ -129,7 +135,7 @@ impl Core {
         number: u32,
         legs: Vec<Leg>,
     ) -> Result<Entry, Problem> {
-        let kind = OrderKind::Refund.as_str();
+        let kind = order.kind.as_str();
         let id: EntryId =
             format!("{kind}:{}:{}.{number}", order.wallet, order.seq).parse().map_err(malformed)?;
         let kind: EntryKind = kind.parse().map_err(malformed)?;

@@ -218,6 +218,7 @@ mod tests {
         }
         assert!(texts.refusal.contains_key(crate::phone::NOT_CREDITED));
         assert!(texts.refusal.contains_key(crate::cancel::CANCELLED));
+        assert!(texts.refusal.contains_key(crate::moving::REFUNDED));
     }
 
     #[test]
@@ -231,12 +232,16 @@ mod tests {
     #[test]
     fn every_event_has_words() {
         let texts = Texts::embedded().unwrap();
-        let orders = ["issue", "load", "read", "delete", "refund"];
+        let orders = ["issue", "load", "read", "delete", "refund", "move"];
         let of_orders = orders.iter().flat_map(|kind| [format!("{kind}-done"), format!("{kind}-refused")]);
         let others = [
             "card-planned",
             "order-cancelled",
             "refund-in-doubt",
+            "move-in-doubt",
+            "move-out",
+            "move-not-credited",
+            "move-stands",
             "load-in-doubt",
             "load-proven",
             "load-disproven",
@@ -255,7 +260,7 @@ mod tests {
     fn every_advice_has_words_in_both_languages() {
         let texts = Texts::embedded().unwrap();
         let codes: Vec<&str> = texts.advice.keys().map(String::as_str).collect();
-        let mut given = crate::advice::CODES.concat();
+        let mut given = [crate::advice::CODES.concat(), crate::advice::MOVE_CODES.to_vec()].concat();
         given.sort_unstable();
         assert_eq!(codes, given);
     }

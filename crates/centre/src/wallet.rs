@@ -7,9 +7,11 @@ use model::{Fen, PurseFen, WalletId, registry};
 
 use crate::channel::PaidFor;
 use crate::core::{Core, State};
+use crate::moving::target;
 use crate::problem::{Code, Problem};
 use crate::store::{
-    CardRow, CardState, Db, Event, HistoryTap, OrderKind, OrderRow, OrderState, StepName, StepRow, StepState,
+    CardRow, CardState, Db, Event, HistoryTap, MovePhase, MoveRow, OrderKind, OrderRow, OrderState, StepName,
+    StepRow, StepState,
 };
 
 /// Orders in one page of a list.
@@ -36,6 +38,8 @@ pub(crate) struct NewOrder {
     pub(crate) kind: OrderKind,
     pub(crate) card: Option<String>,
     pub(crate) plastic: bool,
+    /// Of a move: the card that gets the value.
+    pub(crate) to: Option<String>,
     pub(crate) amount_fen: Option<i64>,
     pub(crate) paid: Option<Payment>,
     /// What a channel asked for.
@@ -77,6 +81,7 @@ impl Core {
                 state: CardState::Planned,
                 balance: None,
                 seen_at: None,
+                moved_from: None,
             };
             row.insert(db)?;
             let about = format!("{} {wallet}", city.code);
@@ -111,13 +116,18 @@ impl Core {
             return same(stored.digest, new.digest, &new.id).map(|()| stored);
         }
         let channel = new.channel.clone();
+        let to = new.to.clone();
         let row = self.checked(&mut state, wallet, new)?;
         self.check_debt(&state, &row)?;
+        let moving = to.map(|to| planned_move(&row, to)).transpose()?;
         state.store.write(|db| {
             self.check_limits(db, &row)?;
             row.insert(db)?;
             if let Some(paid) = &channel {
                 self.pay_channel(db, paid, &row)?;
+            }
+            if let Some(moving) = &moving {
+                moving.keep(db)?;
             }
             StepRow::note(db, (wallet, &row.id), StepName::Placed, StepState::Done, row.placed_at)?;
             find_order(db, wallet, &row.id)
@@ -165,6 +175,12 @@ impl Core {
         };
         if let Some(card) = &card {
             check_card_state(state.store.read(), card, new.kind)?;
+        }
+        match (new.kind, &new.to, &card) {
+            (OrderKind::Move, Some(to), Some(card)) => drop(target(state.store.read(), card, to, &new.id)?),
+            (OrderKind::Move, ..) => return Err(Code::FieldMissing.about("to")),
+            (_, Some(_), _) => return Err(Code::FieldNotExpected.about("to")),
+            _ => {}
         }
         let city = card.as_ref().and_then(|card| self.registry().city(card.city));
         let (amount, due) = self.amounts(wallet, &new, city)?;
@@ -217,11 +233,26 @@ impl Core {
                 let fee = city.map_or(PurseFen::ZERO, |city| city.card.issue_fee_fen);
                 Ok((fee, fee))
             }
-            (OrderKind::Read | OrderKind::Delete | OrderKind::Refund, None) => {
+            (OrderKind::Read | OrderKind::Delete | OrderKind::Refund | OrderKind::Move, None) => {
                 Ok((PurseFen::ZERO, PurseFen::ZERO))
             }
         }
     }
+}
+
+/// A move at its beginning.
+fn planned_move(order: &OrderRow, to: String) -> Result<MoveRow, Problem> {
+    Ok(MoveRow {
+        wallet: order.wallet.clone(),
+        order: order.id.clone(),
+        from: order.card.clone().unwrap_or_default(),
+        to,
+        from_number: order.number.ok_or_else(|| Code::Internal.about("number"))?,
+        phase: MovePhase::Out,
+        amount: PurseFen::ZERO,
+        out: None,
+        hop: 0,
+    })
 }
 
 /// Ids travel in paths, logs and files, so they are plain.
@@ -242,7 +273,7 @@ pub(crate) fn same(stored: [u8; 32], given: [u8; 32], id: &str) -> Result<(), Pr
     if stored == given { Ok(()) } else { Err(Problem::taken(Code::IdTaken, id, stored)) }
 }
 
-fn find_card(db: &Db, wallet: &WalletId, id: &str) -> Result<CardRow, Problem> {
+pub(crate) fn find_card(db: &Db, wallet: &WalletId, id: &str) -> Result<CardRow, Problem> {
     CardRow::find(db, wallet, id)?.ok_or_else(|| Code::UnknownCard.about(id))
 }
 

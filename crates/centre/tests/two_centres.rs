@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use support::Centre;
-use support::phone::{CREDIT, Losing, Loss, balance, plastic};
+use support::phone::{CREDIT, Losing, Loss, balance, phone, plastic};
 use tokio::runtime::Runtime;
 
 const CITY: &str = "2000";
@@ -107,4 +107,40 @@ fn a_nonce_used_at_one_is_used_at_the_other() {
         let (status, answer) = other.json(sent()).await;
         assert_eq!((status, &answer["code"]), (401, &json!("signature-replayed")));
     });
+}
+
+/// A move whose phones reach now the one centre, now the other, and are cut on both sides.
+#[test]
+fn a_move_begun_at_one_is_gone_on_with_at_the_other() {
+    let Some((one, other)) = two() else { return };
+    let runtime = Runtime::new().unwrap();
+    let model = support::phone_id();
+    let (mut old, mut new) = (phone(&model, 1), phone(&model, 2));
+    let (old_id, new_id) = (old.se_id(), new.se_id());
+    runtime.block_on(async {
+        for (id, se_id) in [("c1", &old_id), ("c2", &new_id)] {
+            let card = json!({"id": id, "user": "u", "city": CITY, "phone": model, "se_id": se_id});
+            one.ok("POST", "/v1/cards", "alipay", card).await;
+        }
+        let issue = json!({"id": "i1", "kind": "issue", "card": "c1"});
+        let issue = one.ok("POST", "/v1/orders", "alipay", issue).await;
+        assert_eq!(other.carry_out(&issue, &old_id, &mut old).await, "done");
+        let load = json!({"id": "o1", "kind": "load", "card": "c1", "amount_fen": 700,
+                          "paid": {"amount_fen": 700, "reference": "p1"}});
+        let load = one.ok("POST", "/v1/orders", "alipay", load).await;
+        assert_eq!(one.carry_out(&load, &old_id, &mut old).await, "done");
+        let order = json!({"id": "m1", "kind": "move", "card": "c1", "to": "c2"});
+        let order = one.ok("POST", "/v1/orders", "alipay", order).await;
+        let mut losing = Losing { card: &mut old, at: Some((0x54, Loss::After)) };
+        assert_eq!(one.carry_out(&order, &old_id, &mut losing).await, "in_doubt");
+        assert_eq!(other.carry_out(&order, &old_id, &mut old).await, "running");
+        let mut losing = Losing { card: &mut new, at: Some((CREDIT, Loss::Before)) };
+        assert_eq!(other.carry_out(&order, &new_id, &mut losing).await, "in_doubt");
+        assert_eq!(one.carry_out(&order, &new_id, &mut new).await, "done");
+    });
+    assert_eq!(balance(&mut new, "A00000000386980701200001"), 700);
+    for centre in [&one, &other] {
+        centre.core.verify_books().unwrap();
+        assert_eq!((centre.account("float:2000"), centre.account("doubt:2000")), ((700, 0), (0, 0)));
+    }
 }

@@ -9,6 +9,7 @@ mod channel;
 mod hooks;
 mod json;
 mod matching;
+mod moves;
 mod operator;
 mod pace;
 mod pages;
@@ -122,6 +123,8 @@ fn described(core: &Arc<Core>, time: Duration) -> OpenApiRouter<Arc<Core>> {
         .routes(routes!(wallet::cancel_order))
         .routes(routes!(channel::ask_for_load, channel::list_channel_orders))
         .routes(routes!(channel::get_channel_order))
+        .routes(routes!(moves::move_on))
+        .routes(routes!(moves::refund_move))
         .routes(routes!(hooks::list_events))
         .routes(routes!(hooks::list_webhooks))
         .routes(routes!(hooks::put_webhook, hooks::delete_webhook))

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::answer::{ProblemDetails, Refusal, parse};
+use super::moves::Moving;
 use super::signed::Signed;
 use super::{blocking, iso};
 use crate::advice::advice;
@@ -85,6 +86,9 @@ pub(super) struct Card {
     /// When that was.
     #[serde(skip_serializing_if = "Option::is_none")]
     seen_at: Option<String>,
+    /// Number of the card on an earlier phone whose value it got.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved_from: Option<String>,
 }
 
 /// A payment that you took from the passenger.
@@ -104,7 +108,7 @@ pub(super) struct PaymentTaken {
 pub(super) struct OrderRequest {
     /// Yours, good for ever.
     id: String,
-    /// `issue`, `load`, `read`, `delete` or `refund`.
+    /// `issue`, `load`, `read`, `delete`, `refund` or `move`.
     kind: String,
     /// Your id of the card; leave it out for a plastic card.
     #[serde(default)]
@@ -112,6 +116,9 @@ pub(super) struct OrderRequest {
     /// Whatever plastic card is held to the phone.
     #[serde(default)]
     plastic: bool,
+    /// For `move` only: your id of a planned card of the same passenger and city on another phone, which gets the value.
+    #[serde(default)]
+    to: Option<String>,
     /// What the purse is to get; for `load` only.
     #[serde(default)]
     #[schema(value_type = Option<i64>)]
@@ -152,6 +159,7 @@ pub(super) struct Order {
     /// `created`, `running`, `in_doubt`, `done` or `refused`. Time never turns doubt into refusal.
     state: String,
     session: Session,
+    /// Your id of the card; of a `move` the old card until the value has left it, then the new one.
     #[serde(skip_serializing_if = "Option::is_none")]
     card: Option<String>,
     /// The number of the card; of a plastic one, once it was seen.
@@ -171,6 +179,9 @@ pub(super) struct Order {
     /// What the passenger is to do; absent when the order is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<Advice>,
+    /// Of a `move`: where the value is; not in lists.
+    #[serde(rename = "move", skip_serializing_if = "Option::is_none")]
+    moving: Option<Moving>,
     /// How far it came; not in lists.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     steps: Vec<Step>,
@@ -192,7 +203,7 @@ pub(super) struct Advice {
 /// One step of an order.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Step {
-    /// `placed`, `contact`, `reserve`, `prove`, `card`, `give-back`.
+    /// `placed`, `contact`, `reserve`, `prove`, `card`, `new-card`, `reserve-new`, `prove-new`, `give-back`.
     name: String,
     /// `running`, `in_doubt`, `done` or `undone`.
     state: String,
@@ -253,6 +264,7 @@ fn card(row: CardRow) -> Card {
         state: row.state.as_str().to_owned(),
         balance_fen: row.balance.map(u32::from),
         seen_at: row.seen_at.map(iso),
+        moved_from: row.moved_from.map(model::CardNumber::raw),
     }
 }
 
@@ -264,6 +276,7 @@ pub(super) fn order(row: OrderRow, texts: &Texts) -> Order {
     let about = row.about.unwrap_or_default();
     Order {
         advice,
+        moving: None,
         steps: Vec::new(),
         id: row.id,
         kind: row.kind.as_str().to_owned(),
@@ -282,14 +295,15 @@ pub(super) fn order(row: OrderRow, texts: &Texts) -> Order {
 }
 
 /// An order with its steps.
-fn whole(core: &Core, row: OrderRow) -> Result<Order, Problem> {
+pub(super) fn whole(core: &Core, row: OrderRow) -> Result<Order, Problem> {
     let step = |step: StepRow| Step {
         name: step.name.as_str().to_owned(),
         state: step.state.as_str().to_owned(),
         at: iso(step.at),
     };
     let steps = core.steps(&row)?.into_iter().map(step).collect();
-    Ok(Order { steps, ..order(row, core.texts()) })
+    let moving = core.move_of(&row)?.map(|moving| Moving::of(moving, &row));
+    Ok(Order { steps, moving, ..order(row, core.texts()) })
 }
 
 /// A whole number of fen, of any sign; whether it may be is the core's business.
@@ -402,6 +416,7 @@ pub(super) async fn place_order(
         kind: request.kind.parse().map_err(|error| Problem::new(Code::BodyMalformed, error))?,
         card: request.card,
         plastic: request.plastic,
+        to: request.to,
         amount_fen: request.amount_fen.as_ref().map(whole_fen).transpose()?,
         paid,
         channel: request.channel.map(|named| PaidFor { channel: named.id, order: named.order }),

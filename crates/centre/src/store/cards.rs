@@ -35,6 +35,8 @@ pub(crate) struct CardRow {
     pub(crate) state: CardState,
     pub(crate) balance: Option<PurseFen>,
     pub(crate) seen_at: Option<CardTime>,
+    /// The card on an earlier phone whose value it got.
+    pub(crate) moved_from: Option<CardNumber>,
 }
 
 /// Twelve decimal digits follow the city's code in a card number.
@@ -54,6 +56,7 @@ impl CardRow {
             state: parsed(row, "state")?,
             balance: row.get::<Option<u32>>("balance_fen")?.and_then(|fen| PurseFen::try_from(fen).ok()),
             seen_at: parsed_if_any(row, "seen_at")?,
+            moved_from: parsed_if_any(row, "moved_from")?,
         })
     }
 
@@ -114,6 +117,15 @@ impl CardRow {
             params![wallet.as_str(), id, state.as_str()],
         )?;
         CardRow::find(db, wallet, id)?.map_or(Ok(()), |card| tell_card(db, &card, at))
+    }
+
+    /// A card gets the value of one on an earlier phone.
+    pub(crate) fn came_from(db: &Db, wallet: &WalletId, id: &str, old: CardNumber) -> DbResult<()> {
+        db.execute(
+            "UPDATE cards SET moved_from = $3 WHERE wallet = $1 AND id = $2",
+            params![wallet.as_str(), id, old.raw()],
+        )?;
+        Ok(())
     }
 
     /// What the card itself said last, whoever's card it is.

@@ -11,6 +11,7 @@ mod disk;
 mod files;
 mod journal;
 mod matching;
+mod moves;
 mod orders;
 mod outbox;
 mod postgres;
@@ -35,6 +36,7 @@ pub(crate) use matching::{
     CaseRow, WalletDay, add_sights, cards_seen, find_match, keep_match, last_match, log_before, sights_of,
     wallet_page, wallet_says,
 };
+pub(crate) use moves::{MovePhase, MoveRow};
 pub(crate) use orders::{Counted, OrderKind, OrderRow, OrderState};
 pub(crate) use outbox::{Told, events_after, is_unnumbered, last_event, number_events};
 pub(crate) use steps::{StepName, StepRow, StepState};
@@ -45,7 +47,7 @@ use self::postgres::{Postgres, for_postgres};
 use crate::problem::Problem;
 
 /// The tables, step by step; a new step is a new file, and none that was ever released changes.
-const SCHEMA: [&str; 7] = [
+const SCHEMA: [&str; 8] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -53,6 +55,7 @@ const SCHEMA: [&str; 7] = [
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
+    include_str!("schema_8.sql"),
 ];
 
 /// Why the store does not open.

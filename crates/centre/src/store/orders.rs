@@ -20,6 +20,8 @@ words! {
         Delete = "delete",
         /// A returned card's whole value back to the passenger.
         Refund = "refund",
+        /// A card's value onto a new card on another phone.
+        Move = "move",
     }
 }
 
@@ -208,21 +210,23 @@ impl OrderRow {
         Ok(begun && !OrderRow::exists(db, wallet, card, kind)?)
     }
 
-    /// How a card's refund stands, if it is in doubt or done; `but` is not counted.
+    /// How a card's refund stands, or its move away, if it is in doubt or done; `but` is not counted.
     pub(crate) fn refund_of(db: &Db, number: CardNumber, but: u64) -> DbResult<Option<OrderState>> {
         db.one(
-            "SELECT state FROM orders WHERE number = $1 AND kind = 'refund' AND seq <> $2
-               AND state IN ('in_doubt', 'done') LIMIT 1",
+            "SELECT state FROM orders WHERE number = $1 AND seq <> $2
+               AND (kind = 'refund' AND state IN ('in_doubt', 'done')
+                    OR kind = 'move' AND state = 'in_doubt' AND drain IS NOT NULL) LIMIT 1",
             params![number.raw(), but],
             |row| parsed(row, "state"),
         )
     }
 
-    /// Loads that a card has proven, newest first.
+    /// Loads that a card has proven, and value moved to it, newest first.
     pub(crate) fn loads_of(db: &Db, number: CardNumber, most: u32) -> DbResult<Vec<Self>> {
         db.all(
             &format!(
-                "{SELECT} WHERE number = $1 AND kind = 'load' AND state = 'done' ORDER BY seq DESC LIMIT $2"
+                "{SELECT} WHERE number = $1 AND kind IN ('load', 'move') AND amount_fen > 0 AND state = 'done'
+                 ORDER BY seq DESC LIMIT $2"
             ),
             params![number.raw(), most],
             OrderRow::read,
@@ -233,7 +237,7 @@ impl OrderRow {
     pub(crate) fn reserved_since(db: &Db, number: CardNumber, since: CardTime) -> DbResult<Vec<Self>> {
         db.all(
             &format!(
-                "{SELECT} WHERE number = $1 AND reservation IS NOT NULL AND kind = 'load' AND placed_at >= $2
+                "{SELECT} WHERE number = $1 AND reservation IS NOT NULL AND kind IN ('load', 'move') AND placed_at >= $2
                  ORDER BY seq"
             ),
             params![number.raw(), since.to_string()],
@@ -303,7 +307,7 @@ impl OrderRow {
         let reservation = self.reservation.as_ref().and_then(|r| minicbor::to_vec(r).ok());
         let changed = db.execute(
             "UPDATE orders SET number = $3, city = $4, state = $5, code = $6, about = $7, balance_fen = $8,
-                               reservation = $9, tac = $10, changed_at = $11, drain = $13, amount_fen = $14
+                               reservation = $9, tac = $10, changed_at = $11, drain = $13, amount_fen = $14, card = $15
              WHERE wallet = $1 AND id = $2 AND attempt = $12 AND state NOT IN ('done', 'refused')
                AND ($5 <> 'in_doubt' OR NOT EXISTS
                     (SELECT 1 FROM orders AS other WHERE other.number = $3 AND other.seq <> orders.seq
@@ -323,6 +327,7 @@ impl OrderRow {
                 self.attempt,
                 drain,
                 self.amount.get(),
+                &self.card,
             ],
         )?;
         if changed == 1 && before.is_some_and(|before| before != self.state.as_str()) {

@@ -20,6 +20,12 @@ words! {
         Prove = "prove",
         /// The card is as the order wanted it.
         Card = "card",
+        /// The new card of a move is on its phone.
+        NewCard = "new-card",
+        /// A move's value is named in the books, before the new card may get it.
+        ReserveNew = "reserve-new",
+        /// The new card of a move has proven it.
+        ProveNew = "prove-new",
         /// The money goes back to the passenger.
         GiveBack = "give-back",
     }
