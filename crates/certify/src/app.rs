@@ -91,6 +91,7 @@ impl Driver for AppDriver {
             }
             // A wallet that knows its own address has registered its webhook by itself.
             Verb::Hook | Verb::Day => Value::Null,
+            Verb::Walk => self.get("/app/centre/orders")?,
             Verb::Show => self.get(&format!("/app/orders/{}", ask.order))?,
         };
         let day = (ask.verb == Verb::Day).then(|| self.text(&format!("/app/days/{}/file", ask.day)));
@@ -102,6 +103,7 @@ impl Driver for AppDriver {
             state: text("state"),
             available_fen: fen("available_fen")?,
             held_fen: fen("held_fen")?,
+            orders: serde_json::from_value(order["orders"].clone()).unwrap_or_default(),
             file: day.transpose()?,
         })
     }

@@ -92,8 +92,13 @@ mod tests {
     #[test]
     fn the_environment_asks_and_the_last_line_answers() {
         let line = r#"echo hello; echo "{\"order\":\"$YIKATONG_DO\",\"available_fen\":1,\"held_fen\":$YIKATONG_AMOUNT_FEN,\"more\":0}""#;
-        let said =
-            Said { order: Some("load".into()), state: None, available_fen: 1, held_fen: 5000, file: None };
+        let said = Said {
+            order: Some("load".into()),
+            state: None,
+            available_fen: 1,
+            held_fen: 5000,
+            ..Said::default()
+        };
         assert_eq!(ask(line), Ok(said));
     }
 

@@ -20,6 +20,8 @@ pub enum Verb {
     Cancel,
     /// Register the webhook at the centre; nothing to do for a wallet that has none or has registered it.
     Hook,
+    /// Walk the pages of the wallet's orders at the centre.
+    Walk,
     /// Make the daily file of the day, as far as it has come.
     Day,
     /// Ask the centre how the order stands, as the wallet does for a passenger who looks.
@@ -69,6 +71,9 @@ pub struct Said {
     pub available_fen: i64,
     /// The passenger's money that is held for open orders.
     pub held_fen: i64,
+    /// With `walk`, the ids of all orders that the centre has; absent for a wallet that walks no pages.
+    #[serde(default)]
+    pub orders: Option<Vec<String>>,
     /// With `day`, the file's text.
     #[serde(default)]
     pub file: Option<String>,
@@ -94,6 +99,7 @@ impl Verb {
             Verb::Refund => "refund",
             Verb::Cancel => "cancel",
             Verb::Hook => "hook",
+            Verb::Walk => "walk",
             Verb::Day => "day",
             Verb::Show => "show",
         }

@@ -33,6 +33,8 @@ pub(crate) enum Fault {
     Problem(u16, &'static str),
     /// Done, and these fields are put over those of the answer.
     Says(Value),
+    /// Done, and a list of orders is answered in pages of so many.
+    Page(usize),
 }
 
 /// Which requests a fault waits for: a method, and how the path begins.
@@ -132,7 +134,7 @@ async fn through(State((centre, layer)): State<(Router, Arc<Layer>)>, request: R
             layer.write(seen(None));
             return problem(status, code);
         }
-        Some(Fault::Slow(_) | Fault::Lost | Fault::Says(_)) | None => {}
+        Some(Fault::Slow(_) | Fault::Lost | Fault::Says(_) | Fault::Page(_)) | None => {}
     }
     let Ok(answer) = centre.oneshot(Request::from_parts(parts, Body::from(body.clone()))).await;
     let (mut head, answer) = answer.into_parts();
@@ -144,12 +146,17 @@ async fn through(State((centre, layer)): State<(Router, Arc<Layer>)>, request: R
     match fault {
         Some(Fault::Slow(time)) => tokio::time::sleep(time).await,
         Some(Fault::Lost) => return Response::new(Body::new(Torn)),
-        Some(Fault::Says(fields)) if head.status.is_success() => {
+        Some(fault @ (Fault::Says(_) | Fault::Page(_))) if head.status.is_success() => {
+            let said = match fault {
+                Fault::Page(most) => paged(said, most),
+                Fault::Says(fields) => over(said, &fields),
+                _ => said,
+            };
             head.headers = HeaderMap::from_iter([(
                 axum::http::header::CONTENT_TYPE,
                 axum::http::HeaderValue::from_static("application/json"),
             )]);
-            return Response::from_parts(head, Body::from(over(said, &fields).to_string()));
+            return Response::from_parts(head, Body::from(said.to_string()));
         }
         _ => {}
     }
@@ -161,6 +168,17 @@ fn over(mut said: Value, fields: &Value) -> Value {
     if let (Some(object), Some(fields)) = (said.as_object_mut(), fields.as_object()) {
         object.extend(fields.clone());
     }
+    said
+}
+
+/// A shorter page, as a centre with smaller pages gives it; anything but a list of orders is left as it is.
+fn paged(mut said: Value, most: usize) -> Value {
+    let Some(orders) = said["orders"].as_array_mut().filter(|orders| orders.len() > most) else {
+        return said;
+    };
+    orders.truncate(most);
+    let next = orders.last().map(|order| order["cursor"].clone()).unwrap_or_default();
+    said["next"] = next;
     said
 }
 

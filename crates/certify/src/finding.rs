@@ -71,6 +71,8 @@ codes! {
     DayOrderMissing "day-order-missing" "The daily file does not name an order of the day." "日对账文件缺少当日的订单。"
     DayOrderTwice "day-order-twice" "The daily file names an order twice." "日对账文件中同一订单出现两次。"
     DayDiffers "day-differs" "The daily file says another amount or another state of an order than is so." "日对账文件中订单的金额或状态不对。"
+    PageLost "page-lost" "Walking the centre's pages, the wallet lost an order." "逐页读取清算中心的订单时漏了订单。"
+    PageDoubled "page-doubled" "Walking the centre's pages, the wallet saw an order twice." "逐页读取清算中心的订单时重复了订单。"
     HookRefused "hook-refused" "The wallet did not take a good webhook: each is answered 2xx, also the second time." "钱包没有接受正确的推送：每次都应答 2xx，重复的也一样。"
     HookIgnored "hook-ignored" "The wallet took a webhook and did not ask the centre about its order." "钱包收到推送后没有向清算中心查询订单。"
     HookForged "hook-forged" "The wallet took a webhook whose signature does not verify." "钱包接受了签名不正确的推送。"

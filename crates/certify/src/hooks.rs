@@ -9,6 +9,7 @@ use centre::{Answered, Attempt};
 use serde_json::Value;
 
 use crate::driver::{Ask, Said, Verb};
+use crate::fault::Seen;
 use crate::finding::{Code, Words};
 use crate::play::{Play, Played};
 
@@ -21,14 +22,14 @@ const LOOKS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl Play<'_> {
-    /// The wallet registers its webhook, if it has one. `false`: it has none, and the report says so.
-    pub(crate) fn hook(&mut self) -> Played<bool> {
+    /// The wallet registers its webhook, if it has one: its id. `None`: it has none, and the report says so.
+    pub(crate) fn hook(&mut self) -> Played<Option<String>> {
         let _: Said = self.said(Ask { verb: Verb::Hook, amount_fen: 0, ..self.ask.clone() })?;
-        let put = |path: &str| path.starts_with("/v1/webhooks/");
-        let registered = self.stage.layer.since(0).iter().any(|seen| {
-            seen.method == "PUT" && put(&seen.path) && seen.answer.as_ref().is_some_and(|(s, _)| *s == 200)
-        });
-        if !registered {
+        let taken = |seen: &Seen| seen.answer.as_ref().is_some_and(|(status, _)| *status == 200);
+        let tape = self.stage.layer.since(0);
+        let mut puts = tape.iter().filter(|seen| seen.method == "PUT" && taken(seen));
+        let registered = puts.find_map(|seen| seen.path.strip_prefix("/v1/webhooks/").map(str::to_owned));
+        if registered.is_none() {
             self.note = Some(Words {
                 en: "The wallet registered no webhook: it was judged as one that asks.".to_owned(),
                 zh: "钱包没有登记推送地址，按只查询的钱包评定。".to_owned(),
@@ -59,6 +60,18 @@ impl Play<'_> {
             }
         }
         about
+    }
+
+    /// The centre is asked to send all events anew; those about the order.
+    pub(crate) fn replayed(&mut self, hook: &str, order: &str) -> Vec<Attempt> {
+        if let Err(problem) = self.stage.core.replay_webhook(&self.stage.wallet, hook) {
+            self.find(Code::KitFailed, problem);
+        }
+        let messages = self.messages(order);
+        if messages.is_empty() {
+            self.find(Code::KitFailed, "nothing was sent anew");
+        }
+        messages
     }
 
     /// Posts a message to where the wallet wants it. `None`: no answer.

@@ -130,6 +130,18 @@ impl<'a> Play<'a> {
         })
     }
 
+    /// All orders that the centre has, as the wallet walks its pages. `None`: it walks none, and the report says so.
+    pub(crate) fn walk(&mut self) -> Played<Option<Vec<String>>> {
+        let said = self.said(Ask { verb: Verb::Walk, amount_fen: 0, ..self.ask.clone() })?;
+        if said.orders.is_none() {
+            self.note = Some(Words {
+                en: "The wallet walks no pages: it was not judged on them.".to_owned(),
+                zh: "钱包不逐页读取订单，未评定。".to_owned(),
+            });
+        }
+        Ok(said.orders)
+    }
+
     /// The day on which the scenario began.
     pub(crate) fn day(&self) -> &str {
         &self.ask.day

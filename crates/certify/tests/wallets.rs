@@ -56,6 +56,8 @@ enum Flaw {
     RefundsAtOnce,
     RefundsTwice,
     RefundIsLess,
+    ReadsTheFirstPage,
+    StepsBackAPage,
     HookDeaf,
     HookSlammed,
     HookBelievesAnyone,
@@ -68,6 +70,14 @@ enum Flaw {
     DayWrongWord,
     DayWrongDigest,
     DayOfAnotherWallet,
+}
+
+/// As a wallet walks that goes on from the last order but one of each page.
+fn flawed_walk(flaw: Flaw, orders: Vec<String>) -> Vec<String> {
+    if flaw != Flaw::StepsBackAPage {
+        return orders;
+    }
+    orders.chunks(2).flat_map(|page| [page, &page[page.len() - 1..]].concat()).collect()
 }
 
 /// A daily file with other lines, and with a trailer that fits them.
@@ -157,6 +167,15 @@ impl Transport for Flawed {
                 self.inner.send(again)
             }
             Flaw::SameNonce => self.inner.send(self.changed(request, |_| (), "1")),
+            Flaw::ReadsTheFirstPage if request.path_and_query.starts_with("/v1/orders?") => {
+                let mut reply = self.inner.send(request)?;
+                let mut said: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+                if let Some(page) = said.as_object_mut() {
+                    page.remove("next");
+                    reply.body = said.to_string().into_bytes();
+                }
+                Ok(reply)
+            }
             _ => self.inner.send(request),
         }
     }
@@ -260,7 +279,7 @@ impl InProcess {
                 self.core.register_hook(&self.hook)?;
                 None
             }
-            Verb::Day => None,
+            Verb::Walk | Verb::Day => None,
             Verb::Show if self.flaw == Flaw::NeverAsksAgain => Some(self.core.order(&ask.order)?),
             Verb::Show => Some(self.core.refresh(&ask.order)?),
         };
@@ -270,6 +289,10 @@ impl InProcess {
             order: order.map(|order| order.id),
             available_fen: purse.available.get(),
             held_fen: purse.held.get(),
+            orders: (ask.verb == Verb::Walk)
+                .then(|| self.core.orders_at_centre())
+                .transpose()?
+                .map(|orders| flawed_walk(self.flaw, orders)),
             file: (ask.verb == Verb::Day)
                 .then(|| self.core.daily_file(ask.day.parse().unwrap()))
                 .transpose()?
@@ -360,6 +383,7 @@ fn the_reference_wallet_passes_every_scenario() {
         let orders = match run.code.as_str() {
             "plain-phone" | "refund" | "webhooks" => 2,
             "daily-file" => 4,
+            "paging" => 5,
             _ => 1,
         };
         assert_eq!(run.orders.len(), orders, "{}", run.code);
@@ -392,6 +416,8 @@ fn each_flaw_is_found_by_its_name() {
         (Flaw::RefundsTwice, "refund", "refund-differs"),
         (Flaw::RefundIsLess, "refund", "refund-differs"),
         (Flaw::DoubtIsFailure, "refund", "doubt-not-shown"),
+        (Flaw::ReadsTheFirstPage, "paging", "page-lost"),
+        (Flaw::StepsBackAPage, "paging", "page-doubled"),
         (Flaw::HookDeaf, "webhooks", "hook-ignored"),
         (Flaw::HookSlammed, "webhooks", "hook-refused"),
         (Flaw::HookBelievesAnyone, "webhooks", "hook-forged"),

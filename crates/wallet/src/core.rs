@@ -200,7 +200,7 @@ impl Core {
     }
 
     /// A question that may be asked again at will.
-    fn ask<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, Problem> {
+    pub(crate) fn ask<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, Problem> {
         match self.with_centre(|client, moment| client.get(moment, path)) {
             Answer::Said(said) => Ok(said),
             Answer::Problem { refusal, .. } => Err(Code::CentreRefused.about(refusal.code)),

@@ -17,6 +17,7 @@ mod hooks;
 pub mod http;
 mod money;
 mod orders;
+mod pages;
 mod passengers;
 mod password;
 mod place;

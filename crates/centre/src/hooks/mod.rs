@@ -156,6 +156,14 @@ impl Core {
         })
     }
 
+    /// Sends everything anew, from the first event on: for who drives a centre in its own process.
+    ///
+    /// # Errors
+    /// [`Code::UnknownWebhook`], or the store's.
+    pub fn replay_webhook(&self, wallet: &WalletId, id: &str) -> Result<(), Problem> {
+        self.replay_hook(wallet, id, 0).map(drop)
+    }
+
     /// How the deliveries of a webhook stand, after a cursor.
     pub(crate) fn deliveries(
         &self,

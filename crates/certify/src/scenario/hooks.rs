@@ -11,10 +11,10 @@ const LEFT: i64 = 95_000;
 const OLD: i64 = -3600;
 
 pub(super) fn webhooks(play: &mut Play<'_>) -> Played {
-    let has_one = play.hook()?;
+    let hook = play.hook()?;
     let (said, order) = placed(play, AMOUNT, 1)?;
     play.carry_out(&order, Chip::Plastic, false)?;
-    let messages = if has_one { play.messages(&order) } else { Vec::new() };
+    let messages = if hook.is_some() { play.messages(&order) } else { Vec::new() };
     if let Some(last) = messages.last() {
         play.must_refuse(&forged(last), Code::HookForged, "another signature");
         play.must_refuse(&altered(last), Code::HookForged, "another body under the signature");
@@ -26,8 +26,9 @@ pub(super) fn webhooks(play: &mut Play<'_>) -> Played {
     }
     let said = play.must_reach(said, &["done"], Code::NotSettled)?;
     play.purse(&said, (LEFT, 0), Code::MoneyNotTaken);
-    // The older ones come late, and each twice.
-    for message in messages.iter().rev() {
+    // The older ones come late, and each twice; then the centre sends all anew, from the first event on.
+    let anew = hook.as_ref().map(|hook| play.replayed(hook, &order)).unwrap_or_default();
+    for message in messages.iter().rev().chain(&anew) {
         play.must_take(message);
         play.must_take(message);
         let again = play.show(&said)?;
@@ -36,7 +37,7 @@ pub(super) fn webhooks(play: &mut Play<'_>) -> Played {
         }
         play.purse(&again, (LEFT, 0), Code::FinalLeft);
     }
-    if has_one { old_message(play) } else { Ok(()) }
+    if hook.is_some() { old_message(play) } else { Ok(()) }
 }
 
 /// A good signature over a time that is long past.

@@ -5,6 +5,7 @@ mod day;
 mod fair;
 mod faults;
 mod hooks;
+mod pages;
 
 use crate::driver::Driver;
 use crate::finding::{Code, Words};
@@ -114,8 +115,16 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         code: "webhooks",
-        title: ("Webhooks: doubled, out of order, forged, old", "推送：重复、乱序、伪造、过期"),
+        title: (
+            "Webhooks: doubled, out of order, forged, old, sent anew",
+            "推送：重复、乱序、伪造、过期、重放",
+        ),
         play: hooks::webhooks,
+    },
+    Scenario {
+        code: "paging",
+        title: ("The centre's list of orders, page by page", "逐页读取订单"),
+        play: pages::paging,
     },
     Scenario {
         code: "daily-file",

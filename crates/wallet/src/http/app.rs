@@ -395,6 +395,19 @@ pub(super) async fn day_file(
     blocking(move || core.daily_file(day)).await
 }
 
+#[derive(Serialize)]
+pub(super) struct AtCentre {
+    orders: Vec<String>,
+}
+
+/// What the centre has of this wallet; like a day's file, over this door only in a demo.
+pub(super) async fn orders_at_centre(State(core): State<Arc<Core>>) -> Result<Json<AtCentre>, Problem> {
+    if core.demo.is_none() {
+        return Err(Code::UnknownPath.about("/app/centre/orders"));
+    }
+    blocking(move || core.orders_at_centre()).await.map(|orders| Json(AtCentre { orders }))
+}
+
 pub(super) async fn me(
     State(core): State<Arc<Core>>,
     who: Result<Query<Who>, QueryRejection>,

@@ -38,6 +38,7 @@ pub fn router(core: Arc<Core>) -> axum::Router {
         .route("/app/cities", get(app::cities))
         .route("/hooks/centre", post(app::hear))
         .route("/app/me", get(app::me))
+        .route("/app/centre/orders", get(app::orders_at_centre))
         .route("/app/days/{day}/file", get(app::day_file))
         .fallback(answer::unknown_path)
         .method_not_allowed_fallback(answer::method_not_allowed)

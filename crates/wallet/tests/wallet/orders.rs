@@ -367,3 +367,16 @@ fn a_days_file_names_every_order_of_the_day() {
     let sent = wallet.centre.requests().into_iter().filter(|r| r.path_and_query.ends_with("/file")).count();
     assert_eq!(sent, 2, "an acknowledged file is not sent again");
 }
+
+#[test]
+fn the_centres_list_is_walked_page_by_page_and_a_lost_page_is_asked_for_again() {
+    let wallet = Wallet::with_passenger();
+    let load = || wallet.core.load(&lin(), Target::Plastic, Fen::new(100)).unwrap().id;
+    let mut placed: Vec<String> = (0..5).map(|_| load()).collect();
+    placed.sort();
+    assert_eq!(wallet.core.orders_at_centre().unwrap(), placed);
+    wallet.centre.fail([Fault::None, Fault::LostAnswer, Fault::GarbledAnswer]);
+    assert_eq!(wallet.core.orders_at_centre().unwrap(), placed);
+    wallet.centre.fail([Fault::Unreachable, Fault::Unreachable, Fault::Unreachable]);
+    assert_eq!(wallet.core.orders_at_centre().unwrap_err().code, Code::CentreSilent);
+}

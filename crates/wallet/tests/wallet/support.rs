@@ -162,6 +162,14 @@ impl Kept {
                     .or_insert_with(|| (body.clone(), new_order(&parsed, number)));
                 if *stored == body { (200, order.clone()) } else { (409, problem("id-taken")) }
             }
+            // Pages of two; a cursor is a place in the list.
+            (Method::Get, path) if path.starts_with("/v1/orders?after=") => {
+                let after: usize = path.trim_start_matches("/v1/orders?after=").parse().unwrap();
+                let orders: Vec<&Value> =
+                    self.orders.values().map(|(_, order)| order).skip(after).take(2).collect();
+                let next = (after + 2 < self.orders.len()).then_some(after + 2);
+                (200, json!({"orders": orders, "next": next}))
+            }
             (Method::Get, path) if path.starts_with("/v1/cards/") => (
                 200,
                 json!({"loads": [], "taps": [{"at": "2014-10-20T07:45:00+08:00", "city": "3120",

@@ -18,7 +18,7 @@ Example: yikatong certify wallet --id alipay --drive './drive.sh' --out report
          yikatong certify wallet --drive './drive.sh' --only answer-lost --only in-doubt --json
 
 --drive runs a shell command once for each step. Its environment says what to do:
-  YIKATONG_DO           open, issue, load, refund, cancel, hook, day or show
+  YIKATONG_DO           open, issue, load, refund, cancel, hook, walk, day or show
   YIKATONG_CENTRE       the centre's address
   YIKATONG_WALLET       the wallet's id, the keyid of its signatures
   YIKATONG_USER         the passenger
