@@ -35,6 +35,11 @@ impl Hands {
     }
 }
 
+/// Does what may wait for a server, away from a test's async runtime.
+pub fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|threads| threads.spawn(work).join().unwrap())
+}
+
 /// A running centre.
 pub struct Centre {
     pub core: Arc<Core>,
@@ -61,12 +66,27 @@ pub fn phone_id() -> String {
 }
 
 impl Centre {
+    /// In memory; in a file of tests that is named so, on a database of a real server.
     pub fn in_memory() -> Centre {
-        Centre::open(Storage::Memory, 7, registry())
+        Centre::usual(registry())
     }
 
+    /// The same, on a registry of the test's own.
     pub fn of(registry: Registry) -> Centre {
-        Centre::open(Storage::Memory, 7, Arc::new(registry))
+        Centre::usual(Arc::new(registry))
+    }
+
+    fn usual(registry: Arc<Registry>) -> Centre {
+        if !env!("CARGO_CRATE_NAME").ends_with("_on_postgres") {
+            return Centre::open(Storage::Memory, 7, registry);
+        }
+        apart(|| {
+            let url = postgres_server::shared().map(|server| server.database().unwrap());
+            let centre = Centre::open(url.map_or(Storage::Memory, Storage::Postgres), 7, registry);
+            // Its connections cannot be closed inside an async runtime, where a test ends; they end with the process.
+            std::mem::forget(Arc::clone(&centre.core));
+            centre
+        })
     }
 
     pub fn in_folder(folder: &Path, seed: u64) -> Centre {

@@ -178,7 +178,7 @@ impl Centre {
 
     /// The balance of an account: what it holds, and what is held on it.
     pub fn account(&self, name: &str) -> (i64, i64) {
-        let balances = self.core.balances().unwrap();
+        let balances = super::apart(|| self.core.balances()).unwrap();
         let balance = balances.get(&name.parse().unwrap()).copied().unwrap_or_default();
         let sign = if name.starts_with("paid-in") { -1 } else { 1 };
         let pending = balance.pending_credit.get() - balance.pending_debit.get();

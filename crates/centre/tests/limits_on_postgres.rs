@@ -1,0 +1,4 @@
+//! Limits once more, on a real PostgreSQL.
+
+#[path = "limits.rs"]
+mod suite;

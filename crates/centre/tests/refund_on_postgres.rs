@@ -1,0 +1,4 @@
+//! Refunds once more, on a real PostgreSQL.
+
+#[path = "refund.rs"]
+mod suite;
