@@ -175,6 +175,7 @@ impl Element {
     }
 
     fn extradite(&mut self, domain: &Aid, application: &Aid) -> Result<(), Status> {
+        self.manager()?;
         if *domain != self.birth.isd && self.domain(domain).is_none() {
             return Err(Status::NOT_FOUND);
         }

@@ -390,3 +390,26 @@ fn a_terminated_element_says_who_it_was_and_nothing_else_for_ever() {
         Status::CONDITIONS_NOT_SATISFIED
     );
 }
+
+#[test]
+fn a_domain_without_the_right_to_manage_personalises_its_card_and_cannot_give_it_away_or_delete_it() {
+    let facts = facts("oppo-find7");
+    let mut host = Host::new(support::element(&facts, MemoryStore::default()), &facts);
+    assert_eq!(host.install_domain(&[Privilege::SecurityDomain]), Status::OK);
+    let mut session = host.issuer_session();
+    assert_eq!(host.install_purse(&mut session, instance(2000)), Status::OK);
+    let hand = Install::Extradite { domain: DOMAIN, application: instance(2000) };
+    assert_eq!(within(&mut host, &mut session, &hand).status, Status::OK);
+    host.select(DOMAIN);
+    let issuer = host.issuer();
+    let mut session = host.open(&issuer, Level::MacAndEncryption);
+    let keys = put_keys(&session, 0);
+    assert_eq!(within(&mut host, &mut session, &keys).status, Status::OK);
+    assert_eq!(host.personalise(&mut session, 2000, instance(2000)), Status::OK);
+    let isd = Aid::new(facts.isd_aid.as_bytes()).unwrap();
+    let back = Install::Extradite { domain: isd, application: instance(2000) };
+    assert_eq!(within(&mut host, &mut session, &back).status, Status::CONDITIONS_NOT_SATISFIED);
+    let delete = Delete { aid: instance(2000), related: false };
+    assert_eq!(within(&mut host, &mut session, &delete).status, Status::CONDITIONS_NOT_SATISFIED);
+    assert_eq!(host.select(instance(2000)).status, Status::OK);
+}

@@ -14,7 +14,7 @@ impl Element {
             return self.delete_key(DeleteKey::from_apdu(apdu)?);
         }
         let (command, token) = Delete::split_token(apdu)?;
-        self.manager_or_issuer()?;
+        self.manager()?;
         self.check_token(&command, &token)?;
         let Delete { aid: name, related } = command;
         if self.domain(&name).is_some() {
@@ -29,13 +29,6 @@ impl Element {
             self.forget_purses(|purse| *purse == name);
         }
         Ok(self.confirmed(&[name]))
-    }
-
-    /// The issuer deletes whatever it likes; another domain only what is its own, and so it may without the right to manage.
-    fn manager_or_issuer(&self) -> Result<(), Status> {
-        let Selected::Domain(name) = self.session.selected else { return Ok(()) };
-        let own = self.domain(&name).is_some_and(|domain| domain.own.is_some());
-        if own { Ok(()) } else { Err(Status::CONDITIONS_NOT_SATISFIED) }
     }
 
     /// By the issuer, or by a domain above that made it.
