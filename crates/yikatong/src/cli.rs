@@ -289,6 +289,9 @@ pub(crate) enum PhoneJob {
         /// Which city's card.
         #[arg(long)]
         city: CityCode,
+        /// Only until the element loses its power; the others stay as they are.
+        #[arg(long)]
+        next_tap: bool,
     },
     /// Take an empty card off the phone.
     Delete {

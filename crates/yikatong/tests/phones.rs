@@ -2,7 +2,7 @@
 //! beside it: three cards, loads, each card active in its turn and tapped, one taken off again. What an issue and a load
 //! cost is counted on the wire, printed, and held against the table in `docs/phones.md`.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail loudly, and this one prints its table
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::print_stdout)] // a test may fail loudly; this one prints
 
 use std::fmt::Write as _;
 use std::fs;
@@ -190,6 +190,15 @@ fn lived(network: &Network, phone: &Phone) -> [Cost; 2] {
         held.does(&["activate", "--city", city]);
         let left = held.tap();
         assert!((before - 300..before).contains(&left), "{}: {left} of {before}", phone.id);
+    }
+    if phone.element.crs && !phone.element.quirks.contains(&Quirk::OneActiveCard) {
+        held.does(&["activate", "--city", "3150", "--next-tap"]);
+        assert!(held.tap() < 3000, "{}: the next tap", phone.id);
+    } else {
+        let refused =
+            held.run(&network.path("transcript.jsonl"), &["activate", "--city", "3150", "--next-tap"]);
+        assert!(!refused.status.success(), "{}", phone.id);
+        assert!(held.tap() > 3000, "{}: the card before is active still", phone.id);
     }
     held.does(&["activate", "--city", "5180"]);
     held.does(&["delete", "--city", "5180"]);

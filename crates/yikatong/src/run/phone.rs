@@ -8,7 +8,7 @@ use model::registry::Registry;
 use model::{CityCode, Clock};
 use serde_json::{Value, json};
 use sim::{SessionEnd, SimError, carry_out, run_job};
-use smartcard::gp::crs::GetActivation;
+use smartcard::gp::crs::{GetActivation, Priority, SetActivation, SetPriority};
 use smartcard::gp::{Aid, GetData, Select};
 use smartcard::{Channel, Command, Status};
 use tsm::agent::Agent;
@@ -51,7 +51,12 @@ pub(crate) fn run(command: &Phone, registry: &Registry, json: bool) -> Outcome {
         let card = command.card.open()?;
         let mut card = recorder.watch(card, "tsm", command.card.to_string());
         match &command.what {
-            PhoneJob::Activate { city } => activate(command, registry, *city, &mut card, json),
+            PhoneJob::Activate { city, next_tap: true } => {
+                next_tap(command, registry, *city, &mut card, json)
+            }
+            PhoneJob::Activate { city, next_tap: false } => {
+                activate(command, registry, *city, &mut card, json)
+            }
             PhoneJob::Identity => identity(&mut card, json),
             PhoneJob::Session { id, plastic } => session(command, id, *plastic, &mut card, json),
             PhoneJob::Issue { city } => {
@@ -290,6 +295,47 @@ fn activate(
         }
         other => Err(Failure::wrong(format_args!("{other:?}"))),
     }
+}
+
+/// The card for the next tap: before all others that are active, until the element loses its power.
+fn next_tap(
+    command: &Phone,
+    registry: &Registry,
+    city: CityCode,
+    card: &mut dyn Channel,
+    json: bool,
+) -> Outcome {
+    let profile = registry
+        .phone(&command.phone)
+        .ok_or_else(|| Failure::input(format_args!("no phone model `{}`", command.phone)))?;
+    if !profile.element.crs {
+        return Err(Failure::input(format_args!(
+            "`{}` has no contactless registry: it knows no next tap; `phone activate` without it",
+            command.phone
+        )));
+    }
+    let instance = centre::instance_aid(city).ok_or_else(|| Failure::input("no such city"))?;
+    let script = [
+        Select::by_name(Aid::CONTACTLESS_REGISTRY).to_apdu(),
+        SetActivation { active: true, aids: vec![instance] }.to_apdu(),
+        SetPriority { priority: Priority::NextTap, aid: Some(instance) }.to_apdu(),
+    ];
+    for step in script {
+        let answer = card.exchange(&step).map_err(Failure::wrong)?;
+        if answer.status == Status::SOME_FAILED {
+            return Err(Failure::wrong(format_args!(
+                "no card of city {city} can be active beside the others"
+            )));
+        }
+        if !answer.status.is_ok() {
+            return Err(Failure::wrong(format_args!("the element refused: {}", answer.status)));
+        }
+    }
+    if json {
+        return print(&json!({ "state": "next-tap", "city": city }));
+    }
+    outln!("card of city {city} is the one for the next tap");
+    Ok(())
 }
 
 fn wallet(command: &Phone, path: &str, body: &Value) -> Outcome<Value> {
