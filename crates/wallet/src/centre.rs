@@ -3,7 +3,7 @@
 //! Standard: RFC 9457 for its problems; the messages are those of its OpenAPI document.
 //! Invariant: an answer that cannot be read counts as none; only a problem that judged the order refuses it.
 
-use model::{CityCode, PurseFen};
+use model::{ChannelId, CityCode, PurseFen};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +90,15 @@ pub(crate) struct OrderRequest<'a> {
     pub(crate) amount_fen: Option<PurseFen>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) paid: Option<Payment<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) channel: Option<ChannelRef<'a>>,
+}
+
+/// The order of a channel that a load pays.
+#[derive(Debug, Serialize)]
+pub(crate) struct ChannelRef<'a> {
+    pub(crate) id: &'a ChannelId,
+    pub(crate) order: &'a str,
 }
 
 /// What was taken from the passenger: the wallet signs that it holds it.

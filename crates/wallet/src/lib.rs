@@ -11,6 +11,7 @@
 
 mod cancel;
 mod centre;
+mod channel;
 mod core;
 mod daily;
 mod hooks;
@@ -31,6 +32,7 @@ mod trust;
 
 pub use crate::core::{Config, Core, Demo, OpenError, Storage};
 pub use centre::{City, History, PastLoad, PastTap};
+pub use channel::ChannelOrder;
 pub use hooks::Told;
 pub use money::{Books, Purse};
 pub use orders::Order;

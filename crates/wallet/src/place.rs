@@ -3,10 +3,11 @@
 //! Invariant: the ids and bodies of an order are made once and kept; the app's own request id makes a repetition one
 //! order, and another request under it is refused.
 
-use model::{CityCode, Fen, PurseFen};
+use model::{ChannelId, CityCode, Fen, PurseFen};
 use serde::Serialize;
 
-use crate::centre::{CardRequest, OrderRequest, Payment};
+use crate::centre::{CardRequest, ChannelRef, OrderRequest, Payment};
+use crate::channel::channel_order;
 use crate::core::Core;
 use crate::money;
 use crate::orders::Order;
@@ -48,6 +49,7 @@ pub struct Pick {
 enum Ask {
     Issue { city: CityCode, se_id: String },
     Load { target: Target, amount: PurseFen },
+    Channel { channel: ChannelId, order: String, amount: PurseFen },
     Read { target: Target },
     Delete { pick: Pick },
     Refund { target: Target },
@@ -100,12 +102,24 @@ impl Core {
     /// Those of the password; [`Code::AmountNotPositive`], [`Code::AmountOverLimit`], [`Code::InsufficientBalance`];
     /// [`Code::UnknownCard`], [`Code::CardAmbiguous`], [`Code::CardNotIssued`].
     pub fn load(&self, payer: &Payer<'_>, target: Target, amount: Fen) -> Result<Order, Problem> {
-        if amount <= Fen::ZERO {
-            return Err(Code::AmountNotPositive.about(amount.get()));
-        }
-        let amount =
-            PurseFen::try_from(amount).map_err(|_| Code::AmountOverLimit.about(PurseFen::MAX.get()))?;
-        self.place(payer, Ask::Load { target, amount })
+        self.place(payer, Ask::Load { target, amount: purse_amount(amount)? })
+    }
+
+    /// Pays the order of a channel, of `amount` as the passenger has seen it: a load of the plastic card that the
+    /// channel named. Whether it is still to be paid, and of this amount, the centre says.
+    ///
+    /// # Errors
+    /// As [`Core::load`]; [`Code::ChannelOrderMalformed`].
+    pub fn pay_channel(
+        &self,
+        payer: &Payer<'_>,
+        channel: &str,
+        order: &str,
+        amount: Fen,
+    ) -> Result<Order, Problem> {
+        let channel = channel_order(channel, order)?;
+        let amount = purse_amount(amount)?;
+        self.place(payer, Ask::Channel { channel, order: order.to_owned(), amount })
     }
 
     /// Orders a look at a card.
@@ -181,6 +195,7 @@ impl Core {
         asked: String,
         ask: Ask,
     ) -> Result<(OrderRow, Option<CardRow>), Problem> {
+        let mut channel = None;
         let (kind, amount, new, card) = match ask {
             Ask::Issue { city, se_id } => {
                 let device = self.device(passenger, &se_id)?;
@@ -190,6 +205,10 @@ impl Core {
                 (OrderKind::Issue, fee, Some((card, device)), Some(id))
             }
             Ask::Load { target, amount } => (OrderKind::Load, amount, None, self.target(passenger, &target)?),
+            Ask::Channel { channel: id, order, amount } => {
+                channel = Some((id, order));
+                (OrderKind::Load, amount, None, None)
+            }
             Ask::Read { target } => (OrderKind::Read, PurseFen::ZERO, None, self.target(passenger, &target)?),
             Ask::Refund { target } => {
                 (OrderKind::Refund, PurseFen::ZERO, None, self.target(passenger, &target)?)
@@ -211,6 +230,7 @@ impl Core {
             plastic: card.is_none(),
             amount_fen: (kind == OrderKind::Load).then_some(amount),
             paid: (amount > PurseFen::ZERO).then_some(paid),
+            channel: channel.as_ref().map(|(id, order)| ChannelRef { id, order }),
         })?;
         let card_body = new.as_ref().map(|(card, device)| card_body(passenger, card, device)).transpose()?;
         let now = self.now();
@@ -307,6 +327,13 @@ impl Core {
         }
         Ok(())
     }
+}
+
+fn purse_amount(amount: Fen) -> Result<PurseFen, Problem> {
+    if amount <= Fen::ZERO {
+        return Err(Code::AmountNotPositive.about(amount.get()));
+    }
+    PurseFen::try_from(amount).map_err(|_| Code::AmountOverLimit.about(PurseFen::MAX.get()))
 }
 
 fn card_body(passenger: &PassengerRow, card: &CardRow, device: &Device) -> Result<String, Problem> {

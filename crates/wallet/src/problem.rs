@@ -73,6 +73,7 @@ codes! {
     HookClock 401 "hook-clock"
     UnknownPath 404 "unknown-path"
     MethodNotAllowed 405 "method-not-allowed"
+    ChannelOrderMalformed 422 "channel-order-malformed"
     CentreSilent 503 "centre-silent"
     CentreRefused 502 "centre-refused"
     StoreFailed 503 "store-failed"

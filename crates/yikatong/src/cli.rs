@@ -1,6 +1,7 @@
 //! The command line: names, arguments, examples. What each command does stands in its own module.
 
 mod certify;
+mod channel;
 mod tap;
 mod tls;
 mod wallet;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use model::{CityCode, Date};
 
 pub(crate) use certify::{Certify, CertifyWallet};
+pub(crate) use channel::{Channel, ChannelLoad};
 pub(crate) use tap::Tap;
 pub(crate) use tls::{ClientTls, ServerTls, Trusted};
 pub(crate) use wallet::Wallet;
@@ -71,6 +73,9 @@ pub(crate) enum Command {
         after_help = "Example: yikatong phone --card tcp:127.0.0.1:9001 issue --city 2000\n         yikatong phone --card tcp:127.0.0.1:9001 load --amount 5000\n         yikatong phone --card tcp:127.0.0.1:9001 refund\n         yikatong phone --card tcp:127.0.0.1:9001 cancel 5f0c8a1e"
     )]
     Phone(Phone),
+    /// A third party's app that has plastic cards loaded and is paid by a wallet.
+    #[command(subcommand)]
+    Channel(Channel),
     /// One tap by the validator's logic; appends to its offline batch.
     #[command(after_help = "Example: yikatong tap --card tcp:127.0.0.1:9001 --terminal 200001010001")]
     Tap(Tap),

@@ -48,6 +48,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Wallet(command) => run::wallet::run(&command, &registry),
         Command::Certify(command) => run::certify::run(&command, registry, json),
         Command::Phone(command) => run::phone::run(&command, &registry, json),
+        Command::Channel(command) => run::channel::run(&command, json),
         Command::Tap(command) => run::tap::run(&command, &registry, json),
     }
 }

@@ -26,7 +26,7 @@ use crate::problem::{Code, Problem};
 use crate::push::Device;
 use crate::store::Refusal;
 
-type Body = Result<Bytes, BytesRejection>;
+pub(super) type Body = Result<Bytes, BytesRejection>;
 
 /// The centre's webhook.
 pub(super) async fn hear(
@@ -248,7 +248,7 @@ impl From<Account> for AccountShown {
 }
 
 /// A whole number of fen, of any sign; whether it may be is the core's business.
-fn whole_fen(number: &Number) -> Result<Fen, Problem> {
+pub(super) fn whole_fen(number: &Number) -> Result<Fen, Problem> {
     number.as_i64().map(Fen::new).ok_or_else(|| Code::AmountNotWholeFen.about(number))
 }
 
@@ -359,7 +359,7 @@ pub(super) async fn cancel(
     placed(core, move |core| core.cancel(&Payer::new(&name, &password), &id)).await
 }
 
-async fn placed(
+pub(super) async fn placed(
     core: Arc<Core>,
     place: impl FnOnce(&Core) -> Result<Order, Problem> + Send + 'static,
 ) -> Result<Json<OrderShown>, Problem> {

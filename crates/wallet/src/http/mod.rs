@@ -5,6 +5,7 @@
 
 mod answer;
 mod app;
+mod channel;
 mod page;
 
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub fn router(core: Arc<Core>) -> axum::Router {
         .route("/app/read", post(app::read))
         .route("/app/delete", post(app::delete))
         .route("/app/refund", post(app::refund))
+        .route("/app/channel-orders/{channel}/{id}", get(channel::see))
+        .route("/app/channel-orders/{channel}/{id}/pay", post(channel::pay))
         .route("/app/orders/{id}", get(app::order))
         .route("/app/orders/{id}/cancel", post(app::cancel))
         .route("/app/cards/{id}/history", get(app::history))

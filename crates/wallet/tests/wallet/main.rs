@@ -4,6 +4,7 @@
 
 mod app;
 mod cancel;
+mod channel;
 mod hooks;
 mod orders;
 mod passengers;

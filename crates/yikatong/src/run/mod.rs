@@ -1,6 +1,7 @@
 //! What each command does.
 
 pub(crate) mod certify;
+pub(crate) mod channel;
 pub(crate) mod clear;
 pub(crate) mod demo;
 pub(crate) mod keys;

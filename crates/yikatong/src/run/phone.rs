@@ -367,7 +367,7 @@ pub(crate) fn post(http: &ureq::Agent, url: &str, body: Vec<u8>) -> Outcome<Vec<
     good(url, sent.map_err(|error| Failure::wrong(format_args!("{url}: {error}")))?)
 }
 
-fn good(url: &str, mut answer: ureq::http::Response<ureq::Body>) -> Outcome<Vec<u8>> {
+pub(crate) fn good(url: &str, mut answer: ureq::http::Response<ureq::Body>) -> Outcome<Vec<u8>> {
     let body =
         answer.body_mut().read_to_vec().map_err(|error| Failure::wrong(format_args!("{url}: {error}")))?;
     if answer.status().is_success() {
