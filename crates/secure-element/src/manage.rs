@@ -38,6 +38,9 @@ const ISSUER: [Privilege; 13] = [
 
 impl Element {
     pub(crate) fn manage(&mut self, apdu: &Apdu, entropy: &mut dyn Entropy) -> Result<Response, Status> {
+        if self.terminated && apdu.ins != 0xCA {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        }
         match (apdu.cla, apdu.ins) {
             (0x80, 0x50) => return self.initialize_update(apdu, entropy),
             (0x84, 0x82) => return self.external_authenticate(apdu),
@@ -54,7 +57,6 @@ impl Element {
         let authenticated = self.session.channel.session().is_some();
         match plain.ins {
             0xCA => self.get_data(plain),
-            _ if self.terminated => Err(Status::CONDITIONS_NOT_SATISFIED),
             0xE2 | 0xE4 | 0xE6 | 0xE8 | 0xD8 | 0xF0 | 0xF2 if !authenticated => {
                 Err(Status::SECURITY_NOT_SATISFIED)
             }

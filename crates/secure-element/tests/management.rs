@@ -384,6 +384,11 @@ fn a_terminated_element_says_who_it_was_and_nothing_else_for_ever() {
     assert_eq!(within(&mut host, &mut session, &back).status, Status::CONDITIONS_NOT_SATISFIED);
     assert_eq!(host.select([]).status, Status::FILE_INVALIDATED);
     assert_eq!(host.select(instance(2000)).status, Status::FILE_NOT_FOUND);
+    assert_eq!(
+        host.hex("8050000008000102030405060700"),
+        Status::CONDITIONS_NOT_SATISFIED,
+        "no channel any more"
+    );
     assert_eq!(host.send(&GetData { tag: 0x45 }.to_apdu()).status, Status::OK);
     assert_eq!(
         host.send(&GetStatus::all(Scope::IssuerDomain).to_apdu()).status,
