@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)] // a test may panic
 
+mod channels;
 mod delete;
 mod drain;
 mod hostile;
