@@ -15,6 +15,7 @@ use model::registry::Registry;
 use model::{CardTime, CityCode, Date, Fen, WalletId};
 
 use crate::channel::ChannelFee;
+use crate::core::{Core, State};
 use crate::problem::{Code, Problem};
 use crate::store::{OrderKind, OrderRow};
 
@@ -124,6 +125,21 @@ impl<'a> OrderMoney<'a> {
     fn entry(&self, legs: Vec<Leg>) -> Result<Entry, Problem> {
         let kind: EntryKind = self.order.kind.as_str().parse().map_err(malformed)?;
         Ok(Entry { id: self.id()?, kind, legs, day: self.day, at: self.now, memo: self.order.id.clone() })
+    }
+}
+
+impl Core {
+    /// An order's money as of now, with what a channel gets for it.
+    pub(crate) fn money<'a>(
+        &'a self,
+        state: &State,
+        order: &'a OrderRow,
+    ) -> Result<Option<OrderMoney<'a>>, Problem> {
+        let now = self.now();
+        let Some(money) = OrderMoney::of(self.registry(), order, state.open_day(now)?, now) else {
+            return Ok(None);
+        };
+        Ok(Some(money.with_channel(ChannelFee::of(state, order)?)))
     }
 }
 

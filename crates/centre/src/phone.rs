@@ -13,10 +13,8 @@ use model::{CardNumber, PurseFen, Tac};
 use tsm::seram::{AgentReport, HandshakeRequest, HandshakeResponse, Orders};
 use tsm::{Env, Next, Report, Reservation};
 
-use crate::channel::ChannelFee;
 use crate::core::{Core, State};
 use crate::fence::{masked, overtaken, save};
-use crate::money::OrderMoney;
 use crate::plans::{Planned, plan, unsettled};
 use crate::problem::{Code, Problem};
 use crate::reached::{element_for, is_its_element};
@@ -239,18 +237,6 @@ impl Core {
         let (planned, next) = self.take_off(state, card)?;
         (live.job, live.attempt) = (Some(planned), order.attempt);
         Ok(next)
-    }
-
-    pub(crate) fn money<'a>(
-        &'a self,
-        state: &State,
-        order: &'a OrderRow,
-    ) -> Result<Option<OrderMoney<'a>>, Problem> {
-        let now = self.now();
-        let Some(money) = OrderMoney::of(self.registry(), order, state.open_day(now)?, now) else {
-            return Ok(None);
-        };
-        Ok(Some(money.with_channel(ChannelFee::of(state, order)?)))
     }
 
     /// The reservation is on the disk and the money pending: now CREDIT FOR LOAD may leave. The reservation comes first,
