@@ -74,6 +74,10 @@ pub struct ChaosReport {
     pub loads: u64,
     /// Debits that chips made.
     pub debits: u64,
+    /// Returned cards whose value was taken off.
+    pub refunds: u64,
+    /// Orders that ended without money: refused, or taken back.
+    pub refused: u64,
     /// Loads that are in doubt for ever, with phones that are lost: named, each with its money held.
     pub lost_doubts: u64,
     /// Rides that readers with wrong clocks sent in with another tap's proof: unpaid, each named by its verdict.
@@ -126,6 +130,9 @@ impl ChaosReport {
         let (loads, debits) = world.judge.tally();
         self.loads = self.loads.saturating_add(loads);
         self.debits = self.debits.saturating_add(debits);
+        let (refunds, refused) = world.judge.returns();
+        self.refunds = self.refunds.saturating_add(refunds);
+        self.refused = self.refused.saturating_add(refused);
         self.unproven_rides = self.unproven_rides.saturating_add(world.judge.unproven());
         match ended {
             Ok(()) => self.lost_doubts = self.lost_doubts.saturating_add(world.judge.doubts()),

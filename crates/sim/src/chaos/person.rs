@@ -61,6 +61,7 @@ pub(super) enum Ask {
     Load(u32),
     Read,
     Delete,
+    Refund,
 }
 
 impl Person {
@@ -124,6 +125,7 @@ impl World {
             };
             return match open.session {
                 Some(session) if choice < 38 => self.hello(index, open.id, session),
+                _ if choice == 38 => self.takes_back(index, &open.id),
                 _ => self.asks_about(index, &open.id),
             };
         }
@@ -140,8 +142,9 @@ impl World {
                 let amount = [1_000, 2_000, 3_000, 5_000, 10_000].get(below(&mut self.dice, 5)).copied();
                 self.asks(index, Ask::Load(amount.unwrap_or(5_000)))
             }
-            Some(_) if choice < 98 && !busy => self.asks(index, Ask::Read),
+            Some(_) if choice == 96 && !busy => self.asks(index, Ask::Read),
             Some(_) if choice == 98 && !busy => self.asks(index, Ask::Delete),
+            Some(_) if !busy => self.gives_back(index),
             Some(_) if choice < 80 => self.tap(index),
             Some(_) => self.asks_after_all(index),
         }
@@ -171,6 +174,7 @@ impl World {
                 (Ask::Issue, Some(se_id)) => core.issue(&payer, home, &se_id),
                 (Ask::Load(amount), _) => core.load(&payer, target, Fen::new(amount.into())),
                 (Ask::Delete, Some(_)) => core.delete(&payer, Pick::default()),
+                (Ask::Refund, _) => core.refund(&payer, target),
                 (Ask::Issue | Ask::Read | Ask::Delete, _) => core.read(&payer, target),
             }
         })?;
@@ -193,6 +197,32 @@ impl World {
         Ok(())
     }
 
+    /// A card goes back to its city; plastic, which nobody gets anew here, less often.
+    fn gives_back(&mut self, index: usize) -> Result<(), Broken> {
+        let plastic = self.people.get(index).is_some_and(|person| person.se_id.is_none());
+        if plastic && self.dice.below(10) != 0 {
+            return self.tap(index);
+        }
+        self.asks(index, Ask::Refund)
+    }
+
+    /// The passenger thinks better of an order.
+    fn takes_back(&mut self, index: usize, id: &str) -> Result<(), Broken> {
+        self.judge.touch(id);
+        let said = self.call(index, |core, name| core.cancel(&Payer::new(name, PASSWORD), id))?;
+        let Some(person) = self.people.get_mut(index) else { return Ok(()) };
+        let word = match said {
+            None => "no answer of the wallet".to_owned(),
+            Some(Ok(order)) => {
+                person.learns(&order);
+                order.state.as_str().to_owned()
+            }
+            Some(Err(problem)) => problem.to_string(),
+        };
+        self.story.tell(Who::Passenger(index), format!("takes order {id} back: {word}"));
+        Ok(())
+    }
+
     /// The app asks how an order stands.
     pub(super) fn asks_about(&mut self, index: usize, id: &str) -> Result<(), Broken> {
         self.judge.touch(id);
@@ -211,7 +241,8 @@ impl World {
         let Some(Ok(account)) = said else { return Ok(()) };
         if let Some(person) = self.people.get_mut(index) {
             let moves = |order: &&Order| {
-                matches!(order.kind, OrderKind::Load | OrderKind::Issue | OrderKind::Read | OrderKind::Delete)
+                use OrderKind::{Delete, Issue, Load, Read, Refund};
+                matches!(order.kind, Load | Issue | Read | Delete | Refund)
             };
             account.orders.iter().filter(moves).for_each(|order| person.learns(order));
         }

@@ -169,9 +169,15 @@ impl World {
             RamCommand::Script { script } => Some(&script.commands),
             _ => None,
         });
-        for command in scripts.flatten().filter(|command| command.starts_with("8052")) {
-            self.look_at_centre()?;
-            self.judge.credit_leaves(order, hex::decode(command).unwrap_or_default())?;
+        for command in scripts.flatten() {
+            let bytes = || hex::decode(command).unwrap_or_default();
+            if command.starts_with("8052") {
+                self.look_at_centre()?;
+                self.judge.credit_leaves(order, bytes())?;
+            } else if command.starts_with("8054") {
+                self.look_at_centre()?;
+                self.judge.drain_leaves(order, bytes())?;
+            }
         }
         Ok(())
     }

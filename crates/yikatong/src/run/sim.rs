@@ -67,7 +67,15 @@ fn show(report: &ChaosReport) {
         outln!("  {count:>9}  {kind}");
     }
     outln!("{} worlds, {} loads on cards, {} rides debited", report.worlds, report.loads, report.debits);
-    outln!("{} loads in doubt with phones that are lost for ever, each named", report.lost_doubts);
+    outln!(
+        "{} cards given back and emptied, {} orders refused or taken back",
+        report.refunds,
+        report.refused
+    );
+    outln!(
+        "{} loads and refunds in doubt with phones that are lost for ever, each named",
+        report.lost_doubts
+    );
     outln!(
         "{} rides without proof after a reader's wrong clock, each named by its verdict",
         report.unproven_rides

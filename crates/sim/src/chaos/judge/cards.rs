@@ -100,10 +100,13 @@ impl Judge {
     fn debited(&mut self, whose: usize, card: CardNumber, amount: i64, command: &[u8]) -> Result<(), Broken> {
         let who = Who::Passenger(whose);
         let debit = Apdu::parse(command).ok().and_then(|apdu| DebitForPurchase::from_apdu(&apdu).ok());
+        if let (Some(debit), true) = (&debit, self.drain_commands.contains_key(command)) {
+            return self.drained(whose, (command, debit.terminal_seq), card, amount);
+        }
         let (Some(debit), Some(tapping)) = (debit, self.tapping) else {
             return Err(broken(
                 who,
-                format!("value goes by a debit at a reader alone: card {card} lost {amount}"),
+                format!("value goes by a debit at a reader, or by a refund's: card {card} lost {amount}"),
             ));
         };
         let Some(passenger) = self.passengers.get_mut(whose) else { return Ok(()) };

@@ -9,6 +9,7 @@
 mod cards;
 mod orders;
 mod people;
+mod refunds;
 mod rides;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,11 +42,28 @@ enum Money {
     Voided,
 }
 
+/// What an order is for, as far as money goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Load,
+    Refund,
+    Other,
+}
+
+/// A purchase that takes a returned card's value off it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Drain {
+    pended: i64,
+    money: Money,
+    /// What a chip has lost by it.
+    taken: i64,
+}
+
 /// An order, as the judge knows it.
 struct Order {
     wallet: WalletId,
     passenger: usize,
-    is_load: bool,
+    kind: Kind,
     amount: i64,
     /// A CREDIT FOR LOAD for it has left the centre.
     credit_left: bool,
@@ -53,6 +71,8 @@ struct Order {
     credits: u32,
     /// Whose card it was.
     holder: Option<usize>,
+    /// Of a refund, the purchases that take the value off its card, by their numbers.
+    drains: BTreeMap<u32, Drain>,
     money: Money,
     /// The centre's last word.
     centre: Option<&'static str>,
@@ -84,6 +104,10 @@ struct Passenger {
     received: i64,
     /// Given by this passenger's chips to readers.
     spent: i64,
+    /// Taken off this passenger's chips for refunds, whoever ordered them.
+    drained: i64,
+    /// Refunds that the wallet calls done, in sum.
+    refunded: i64,
     /// Orders that may still change.
     open: BTreeSet<String>,
     /// Orders that the wallet calls done, in sum.
@@ -105,6 +129,8 @@ pub(super) struct Judge {
     cards: BTreeMap<(usize, CardNumber), Standing>,
     /// Which order a CREDIT FOR LOAD is for, byte for byte.
     commands: BTreeMap<Vec<u8>, String>,
+    /// Which refund a DEBIT FOR PURCHASE of the centre is for, byte for byte.
+    drain_commands: BTreeMap<Vec<u8>, String>,
     debits: BTreeMap<(TerminalId, u32), Debit>,
     /// The debits of each ride.
     rides: BTreeMap<u64, Vec<(TerminalId, u32)>>,
@@ -138,6 +164,16 @@ impl Judge {
         (count(loads), count(self.debits.len()))
     }
 
+    /// How many returned cards had their value taken off, and how many orders ended without money.
+    pub(super) fn returns(&self) -> (u64, u64) {
+        let emptied = |order: &&Order| order.drains.values().any(|drain| drain.taken > 0);
+        let refused = |order: &&Order| order.centre == Some("refused");
+        (
+            count(self.orders.values().filter(emptied).count()),
+            count(self.orders.values().filter(refused).count()),
+        )
+    }
+
     /// Debits that their readers could not prove, named by the centre's verdicts.
     pub(super) fn unproven(&self) -> u64 {
         count(self.debits.values().filter(|debit| debit.unproven).count())
@@ -145,7 +181,10 @@ impl Judge {
 
     /// Orders whose money is in doubt now.
     pub(super) fn doubts(&self) -> u64 {
-        count(self.orders.values().filter(|order| order.money == Money::Pending).count())
+        let open = |order: &&Order| {
+            order.money == Money::Pending || order.drains.values().any(|drain| drain.money == Money::Pending)
+        };
+        count(self.orders.values().filter(open).count())
     }
 }
 

@@ -1,9 +1,11 @@
 //! Orders: the centre's ledger and its word, held against what the chips have done.
 
+use std::collections::BTreeMap;
+
 use ledger::{Fact, Line};
 use model::WalletId;
 
-use super::{Broken, Judge, Money, Order, broken};
+use super::{Broken, Judge, Kind, Money, Order, broken};
 use crate::chaos::story::Who;
 
 /// Lines of the log read at once.
@@ -29,11 +31,16 @@ impl Judge {
         let order = Order {
             wallet: (*wallet).clone(),
             passenger: *passenger,
-            is_load: *kind == "load",
+            kind: match *kind {
+                "load" => Kind::Load,
+                "refund" => Kind::Refund,
+                _ => Kind::Other,
+            },
             amount: *amount,
             credit_left: false,
             credits: 0,
             holder: None,
+            drains: BTreeMap::new(),
             money: Money::Untouched,
             centre: None,
             wallet_says: None,
@@ -79,7 +86,7 @@ impl Judge {
         };
         let Some(order) = self.orders.get_mut(&entry.memo) else {
             return match entry.kind.as_str() {
-                "load" | "issue" => {
+                "load" | "issue" | "refund" => {
                     Err(broken(Who::All, format!("money moves for an order that was placed: {}", entry.id)))
                 }
                 _ => {
@@ -89,6 +96,9 @@ impl Judge {
             };
         };
         self.touched.insert(entry.memo.clone());
+        if order.kind == Kind::Refund {
+            return order.drain_moves(&line.fact, entry);
+        }
         let who = Who::Passenger(order.passenger);
         let id = &entry.memo;
         let to = match (&line.fact, order.money) {
@@ -107,7 +117,7 @@ impl Judge {
         order.money = to;
         let credits = order.credits;
         match to {
-            Money::Posted if order.is_load && credits != 1 => Err(broken(
+            Money::Posted if order.kind == Kind::Load && credits != 1 => Err(broken(
                 who,
                 format!("what is posted is on the card: order {id} was credited {credits} times"),
             )),
@@ -141,8 +151,10 @@ impl Judge {
         if before.is_some() && now.is_none() {
             return found("an order that the centre has taken is not forgotten");
         }
-        if !order.is_load {
-            return Ok(());
+        match order.kind {
+            Kind::Load => {}
+            Kind::Refund => return order.refund_is(now),
+            Kind::Other => return Ok(()),
         }
         match now {
             Some("done") if credits != 1 => found("an order that is done has its value on the card"),

@@ -2,7 +2,7 @@
 
 use wallet::OrderState;
 
-use super::{Broken, Judge, Passenger, broken, minus, plus};
+use super::{Broken, Judge, Kind, Passenger, broken, minus, plus};
 use crate::chaos::story::Who;
 
 /// What a passenger begins with.
@@ -29,9 +29,14 @@ impl Judge {
         let account = wallet.account(&passenger.name).map_err(failed)?;
         let in_wallet = plus(account.purse.available.get(), account.purse.held.get());
         let paid = minus(passenger.opening, in_wallet);
-        if paid != passenger.done {
-            let rule = "a wallet takes what its orders cost, when they are done";
-            return Err(broken(who, format!("{rule}: it took {paid}, its orders cost {}", passenger.done)));
+        if paid != minus(passenger.done, passenger.refunded) {
+            let rule =
+                "a wallet takes what its orders cost, when they are done, and pays back what cards gave up";
+            let (done, refunded) = (passenger.done, passenger.refunded);
+            return Err(broken(
+                who,
+                format!("{rule}: it took {paid}, its orders cost {done}, its refunds were {refunded}"),
+            ));
         }
         // On the card already, and still held at the wallet: each such order is open there, and so named.
         let named = passenger.open.iter().filter_map(|id| self.orders.get(id));
@@ -40,14 +45,14 @@ impl Judge {
         if held < named {
             return Err(broken(who, format!("what is in doubt is held: {held} held, {named} named")));
         }
-        let Passenger { opening, credited, received, spent, .. } = passenger;
-        if plus(paid, named) != *credited || *received != plus(purses, *spent) {
+        let Passenger { opening, credited, received, spent, drained, done, .. } = passenger;
+        if plus(*done, named) != *credited || *received != plus(plus(purses, *spent), *drained) {
             return Err(broken(
                 who,
                 format!(
                     "wallet + purses + spent = what they began with, or the difference is named: began with {opening}, \
                      wallet {in_wallet}, ordered onto cards {credited}, named {named}, received {received}, \
-                     purses {purses}, spent {spent}"
+                     purses {purses}, spent {spent}, given back {drained}"
                 ),
             ));
         }
@@ -62,7 +67,8 @@ impl Judge {
         for id in &passenger.open {
             let (Some(order), Ok(said)) = (self.orders.get_mut(id), wallet.order(id)) else { continue };
             order.wallet_says = Some(said.state);
-            let at_risk = order.credits > 0 || matches!(order.centre, Some("in_doubt" | "done"));
+            let taken = order.taken();
+            let at_risk = order.credits > 0 || taken > 0 || matches!(order.centre, Some("in_doubt" | "done"));
             match said.state {
                 OrderState::Refused if at_risk => {
                     let centre = order.centre.unwrap_or("not there");
@@ -70,8 +76,16 @@ impl Judge {
                         format!("a wallet gives back only what cannot reach the card: order {id}, {centre}");
                     return Err(broken(who, rule));
                 }
-                OrderState::Done if order.is_load && order.credits != 1 => {
+                OrderState::Done if order.kind == Kind::Load && order.credits != 1 => {
                     return Err(broken(who, format!("a wallet takes money for value on a card: order {id}")));
+                }
+                OrderState::Done if order.kind == Kind::Refund => {
+                    if i64::from(said.amount.get()) != taken {
+                        let rule = "a wallet pays back what was taken off the card";
+                        return Err(broken(who, format!("{rule}: order {id}, {} of {taken}", said.amount)));
+                    }
+                    passenger.refunded = plus(passenger.refunded, taken);
+                    ended.push(id.clone());
                 }
                 OrderState::Done => {
                     passenger.done = plus(passenger.done, order.amount);

@@ -193,6 +193,15 @@ impl Judge {
                 *sum = minus(*sum, order.amount);
             }
         }
+        for order in self.orders.values() {
+            let holder = order.holder.and_then(|holder| self.passengers.get(holder));
+            let city = holder.and_then(|passenger| passenger.city);
+            for drain in order.drains.values().filter(|drain| drain.money != Money::Posted) {
+                if let Some(sum) = city.and_then(|city| floats.get_mut(&city)) {
+                    *sum = plus(*sum, drain.taken);
+                }
+            }
+        }
         let closed = |day| self.closed.is_some_and(|closed| day <= closed);
         let cleared = |debit: &Debit| !debit.unproven && debit.taken.is_some_and(closed);
         for debit in self.debits.values().filter(|debit| !cleared(debit)) {
