@@ -257,6 +257,12 @@ impl Core {
             }
             (order.number, order.city) = (Some(card.number), Some(card.city));
         }
+        if let Some(id) = &order.card
+            && let Some(card) = CardRow::find(state.store.read(), &order.wallet, id)?
+            && card.may_be_taken_off(state.store.read())?
+        {
+            return Err(Code::CardBusy.about(id));
+        }
         order.reservation = Some(reservation);
         order.state = OrderState::InDoubt;
         order.changed_at = self.now();

@@ -73,8 +73,9 @@ pub(crate) fn plan(
             let personalisation = new_card(city, card.number, today, LOAD_POINT, state.entropy.as_mut())
                 .ok_or_else(|| Code::Internal.about("PIN"))?;
             let others = others(state, &card, &element)?;
+            let may_hold_value = card.neighbour_may_hold_value(state.store.read())?;
             let card = CardRef { city: card.city, number: card.number };
-            job(Job::issue(IssuePlan { element, card, instance, personalisation, others }))
+            job(Job::issue(IssuePlan { element, card, instance, personalisation, others, may_hold_value }))
         }
         OrderKind::Load => job(load(state, order, city, instance)?),
         OrderKind::Read => job(read(state, order, Some(city), instance)?),
@@ -185,7 +186,7 @@ pub(crate) fn delete(core: &Core, state: &State, card: &CardRow) -> Result<Delet
         instance: instance_aid(card.city).ok_or_else(|| Code::Internal.about("AID"))?,
         pin: load_pin(city),
         terminal: LOAD_POINT,
-        unfinished: planned && !OrderRow::was_reserved(state.store.read(), card.number)?,
+        unfinished: planned && !card.neighbour_may_hold_value(state.store.read())?,
     })
 }
 

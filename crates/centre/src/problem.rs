@@ -109,6 +109,7 @@ codes! {
     PaidDiffers 422 "paid-differs"
     CardNotIssued 409 "card-not-issued"
     CardAlreadyIssued 409 "card-already-issued"
+    CardBusy 409 "card-busy"
     CardDeleted 409 "card-deleted"
     CardReturned 409 "card-returned"
     OrderOver 409 "order-over"

@@ -44,6 +44,9 @@ pub struct IssuePlan {
     pub personalisation: Personalisation,
     /// Other city cards on the element: made inactive, so that readers see the new one.
     pub others: Vec<Aid>,
+    /// A card of this city that is, or may be, on the element may hold value: whatever stands under the instance's name
+    /// stays there, unfinished or not, since only the phone says which.
+    pub may_hold_value: bool,
 }
 
 /// Value for a purse (圈存).

@@ -85,6 +85,32 @@ impl CardRow {
         )
     }
 
+    /// Whether a card of this city that is, or may be, on this element has ever had a load reserved, whatever became of
+    /// it. This card counts, too; one that has proven itself empty does not.
+    pub(crate) fn neighbour_may_hold_value(&self, db: &Db) -> DbResult<bool> {
+        db.figure(
+            "SELECT EXISTS (
+                 SELECT 1 FROM cards JOIN orders ON orders.number = cards.number
+                 WHERE cards.se_id = $1 AND cards.city = $2 AND cards.state NOT IN ('deleted', 'returned')
+                       AND orders.reservation IS NOT NULL
+             )",
+            params![&self.se_id, self.city.to_string()],
+        )
+    }
+
+    /// Whether an order is under way that may take the card's instance off its phone: then nothing is loaded.
+    pub(crate) fn may_be_taken_off(&self, db: &Db) -> DbResult<bool> {
+        db.figure(
+            "SELECT EXISTS (
+                 SELECT 1 FROM cards
+                 JOIN orders ON orders.wallet = cards.wallet AND orders.card = cards.id
+                 WHERE cards.se_id = $1 AND cards.city = $2
+                       AND orders.kind IN ('issue', 'delete') AND orders.state = 'running'
+             )",
+            params![&self.se_id, self.city.to_string()],
+        )
+    }
+
     pub(crate) fn insert(&self, db: &Db) -> DbResult<()> {
         db.execute(
             "INSERT INTO cards (wallet, id, digest, \"user\", city, phone, se_id, number, state)

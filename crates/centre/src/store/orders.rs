@@ -245,14 +245,6 @@ impl OrderRow {
         )
     }
 
-    /// Whether a load of the card was ever reserved, whatever became of it.
-    pub(crate) fn was_reserved(db: &Db, number: CardNumber) -> DbResult<bool> {
-        db.figure(
-            "SELECT EXISTS (SELECT 1 FROM orders WHERE number = $1 AND reservation IS NOT NULL)",
-            params![number.raw()],
-        )
-    }
-
     pub(crate) fn insert(&self, db: &Db) -> DbResult<()> {
         db.execute(
             "INSERT INTO orders (wallet, id, digest, kind, card, number, city, amount_fen, reference, state,

@@ -119,7 +119,8 @@ impl Issue {
         Ok(Next::Run([authenticate].into_iter().chain(delete).chain([domain, select, update]).collect()))
     }
 
-    /// What stands under the instance's name. A card of somebody is never touched, blocked or not.
+    /// What stands under the instance's name. A card of somebody is never touched, blocked or not. That it is nobody's is
+    /// the phone's word, which is not enough where a card with value may be.
     fn found(&self, selected: &Response) -> Result<Found, Stop> {
         let status = selected.status;
         if status == Status::FILE_NOT_FOUND {
@@ -131,6 +132,9 @@ impl Issue {
                 Err(refused_with(RefusalCode::AlreadyThere, "SELECT", status))
             }
             Some(_) if status.is_ok() => Ok(Found::Ours),
+            None if status.is_ok() && self.plan.may_hold_value => {
+                Err(refused_with(RefusalCode::AlreadyThere, "SELECT", status))
+            }
             None if status.is_ok() => Ok(Found::Unfinished),
             _ => Err(refused_with(RefusalCode::Blocked, "SELECT", status)),
         }

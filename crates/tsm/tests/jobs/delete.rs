@@ -1,11 +1,12 @@
 //! Cards taken off phones: only under the purse's own proof that it is empty, whatever the phone says.
 
 use card::layout::PURSE_AID;
+use keys::Seeded;
 use model::CityCode;
 use smartcard::{Channel, ChannelError};
-use tsm::{DeletePlan, Element, Job, RefusalCode, Report, load_pin};
+use tsm::{DeletePlan, Element, IssuePlan, Job, RefusalCode, Report, load_pin, new_card};
 
-use super::{LOAD_POINT, balance, card_ref, instance, issue, issued, load, registry, run, run_with};
+use super::{LOAD_POINT, balance, card_ref, instance, issue, issued, load, now, registry, run, run_with};
 
 pub(super) fn delete(on: &Element, city: u16, unfinished: bool) -> Job {
     let pin = registry().city(CityCode::new(city).unwrap()).and_then(load_pin);
@@ -69,6 +70,27 @@ fn offer(chip: &mut secure_element::SoftwareElement, on: &Element, seed: u64) ->
         seed,
     );
     found
+}
+
+#[test]
+fn a_card_that_may_hold_value_is_not_made_anew_on_a_phones_word() {
+    let (mut chip, on) = issued(2000);
+    run(&mut load(2000, 5000, None), &mut chip, None);
+    let unfinished = vec![(vec![0x00, 0xA4, 0x04, 0x00, 0x0C], vec![0x6F, 0x00, 0x90, 0x00])];
+    let issue_where = |may_hold_value| {
+        let (registry, card) = (registry(), card_ref(2000));
+        let facts = registry.city(card.city).unwrap();
+        let personalisation =
+            new_card(facts, card.number, now().date(), LOAD_POINT, &mut Seeded::new(5)).unwrap();
+        let (element, instance) = (on.clone(), instance(2000));
+        Job::issue(IssuePlan { element, card, instance, personalisation, others: vec![], may_hold_value })
+    };
+    let mut liar = Liar { card: &mut chip, lies: unfinished.clone() };
+    let (report, _) = run(&mut issue_where(true), &mut liar, None);
+    assert_eq!((code(&report), balance(&mut chip, 2000)), (RefusalCode::AlreadyThere, 5000));
+    // The lie is a good one: where no value can be, the instance is made anew.
+    run(&mut issue_where(false), &mut Liar { card: &mut chip, lies: unfinished }, None);
+    assert_eq!(balance(&mut chip, 2000), 0);
 }
 
 #[test]

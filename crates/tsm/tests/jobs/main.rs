@@ -67,6 +67,7 @@ fn issue(on: &Element, city: u16, others: &[u16]) -> Job {
         instance: instance(city),
         personalisation,
         others: others.iter().map(|city| instance(*city)).collect(),
+        may_hold_value: false,
     })
 }
 
