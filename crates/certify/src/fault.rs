@@ -2,7 +2,7 @@
 //!
 //! Invariant: the layer writes down what came before anything is done with it; a fault is used up by one request.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -60,6 +60,8 @@ pub(crate) struct Seen {
 pub(crate) struct Layer {
     tape: Mutex<Vec<Seen>>,
     planned: Mutex<VecDeque<Planned>>,
+    /// Orders of earlier scenarios, which a wallet may go on sending by itself.
+    older: Mutex<BTreeSet<String>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -71,6 +73,18 @@ impl Layer {
     pub(crate) fn plan(&self, method: &'static str, path: &str, fault: &Fault, times: usize) {
         let one = || Planned { method, path: path.to_owned(), fault: fault.clone() };
         locked(&self.planned).extend(std::iter::repeat_with(one).take(times));
+    }
+
+    /// A scenario begins: what was sent before is none of its business, and meets none of its faults.
+    pub(crate) fn begin(&self) {
+        self.calm();
+        let tape = locked(&self.tape);
+        locked(&self.older).extend(tape.iter().filter_map(|seen| posted_id(&seen.method, &seen.body)));
+    }
+
+    /// Whether an order, or a card, was sent before the scenario began.
+    pub(crate) fn is_older(&self, id: &str) -> bool {
+        locked(&self.older).contains(id)
     }
 
     /// From now on all goes well.
@@ -124,7 +138,8 @@ async fn through(State((centre, layer)): State<(Router, Arc<Layer>)>, request: R
         body: body.to_vec(),
         answer,
     };
-    let fault = layer.next(&method, &path);
+    let is_older = posted_id(&method, &body).is_some_and(|id| layer.is_older(&id));
+    let fault = if is_older { None } else { layer.next(&method, &path) };
     match fault {
         Some(Fault::Status(status)) => {
             layer.write(seen(None));
@@ -161,6 +176,12 @@ async fn through(State((centre, layer)): State<(Router, Arc<Layer>)>, request: R
         _ => {}
     }
     Response::from_parts(head, Body::from(bytes))
+}
+
+/// The id in a posted body.
+fn posted_id(method: &str, body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok().filter(|_| method == "POST")?;
+    body["id"].as_str().map(str::to_owned)
 }
 
 /// An object with fields put over its own; anything else is left as it is.

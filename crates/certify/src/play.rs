@@ -58,7 +58,7 @@ impl<'a> Play<'a> {
         driver: &'a mut dyn Driver,
         scenario: &'static str,
     ) -> Result<Self, crate::StageError> {
-        stage.layer.calm();
+        stage.layer.begin();
         stage.skew(0);
         let (element, plastic) = (stage.element()?, stage.plastic()?);
         let mut name = [0; 4];
@@ -267,6 +267,7 @@ impl<'a> Play<'a> {
         for seen in self.tape() {
             if let Some((path, id, _)) = posted(&seen)
                 && path == POSTS[0]
+                && !self.stage.layer.is_older(&id)
                 && !ids.contains(&id)
             {
                 ids.push(id);
