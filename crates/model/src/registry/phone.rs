@@ -181,11 +181,13 @@ impl ElementFacts {
     fn check_channel(&self, source: &Source<'_>, problems: &mut Problems) {
         let aes = matches!(self.scp, Scp::Scp03(_));
         if self.key_bits.is_some_and(|bits| !aes || !matches!(bits, 128 | 192 | 256)) {
-            let expected = if aes { "expected 128, 192 or 256" } else { "only AES keys have a length to choose" };
+            let expected =
+                if aes { "expected 128, 192 or 256" } else { "only AES keys have a length to choose" };
             problems.push(source.problem("element.key_bits", expected));
         }
         if !self.key_scheme.fits(self.key_kind()) {
-            let what = format!("this scheme makes no {} keys, which {} needs", self.key_kind().name(), self.scp);
+            let what =
+                format!("this scheme makes no {} keys, which {} needs", self.key_kind().name(), self.scp);
             problems.push(source.problem("element.key_scheme", what));
         }
         for (field, stated) in [
