@@ -142,6 +142,36 @@ pub struct ActivatePlan {
     pub others: Vec<Aid>,
 }
 
+/// A card to be locked on its element, or unlocked (挂失, 解挂).
+#[derive(Clone, Debug)]
+pub struct LockPlan {
+    /// Where.
+    pub element: Element,
+    /// The card.
+    pub card: CardNumber,
+    /// The instance's name.
+    pub instance: Aid,
+    /// Lock; else unlock.
+    pub lock: bool,
+    /// A load of this card that is in doubt: asked after before a lock.
+    pub unsettled: Option<Reservation>,
+    /// The card's PIN, if its city's profile asks for one before a load; used only to settle.
+    pub pin: Option<Pin>,
+    /// The load point that asks; only its first two bytes stay the same.
+    pub terminal: TerminalId,
+}
+
+/// How an element says that an instance stands. The phone relays it, and nothing in it proves that it is so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockReport {
+    /// Not selectable until it is unlocked.
+    Locked,
+    /// As before it was locked.
+    Unlocked,
+    /// There is no such instance, so there is nothing to lock.
+    Gone,
+}
+
 /// What is written down before CREDIT FOR LOAD leaves: enough to prove later what the card did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Reservation {
@@ -333,6 +363,8 @@ pub enum RefusalCode {
     CardRefused,
     /// The card's answer is not what the standard says.
     BadAnswer,
+    /// The card is suspended: it was reported lost.
+    Suspended,
     /// Our own keys or registry do not cover this card.
     Ours,
 }
@@ -367,6 +399,7 @@ impl RefusalCode {
             RefusalCode::NotGenuine => "card-not-genuine",
             RefusalCode::CardRefused => "card-refused",
             RefusalCode::BadAnswer => "card-bad-answer",
+            RefusalCode::Suspended => "card-suspended",
             RefusalCode::Ours => "centre-not-equipped",
         }
     }
@@ -419,6 +452,8 @@ pub enum Report {
     Deleted,
     /// Readers see the card.
     Activated,
+    /// The element says how the instance stands.
+    Lock(LockReport),
     /// Not done; nothing has moved.
     Refused(Refusal),
     /// Silence before any money was at risk: the job may simply be started again.

@@ -9,6 +9,7 @@ mod delete;
 mod drain;
 mod issue;
 mod load;
+mod lock;
 mod read;
 mod witness;
 
@@ -20,8 +21,8 @@ use smartcard::scp::Session;
 use smartcard::{Apdu, Command, Response, Status};
 
 use crate::plan::{
-    ActivatePlan, DeletePlan, Drain, DrainPlan, IssuePlan, LoadPlan, ReadPlan, Refusal, RefusalCode, Report,
-    Reservation,
+    ActivatePlan, DeletePlan, Drain, DrainPlan, IssuePlan, LoadPlan, LockPlan, ReadPlan, Refusal,
+    RefusalCode, Report, Reservation,
 };
 
 /// What a step may use.
@@ -68,6 +69,7 @@ enum Kind {
     Delete(Box<delete::Delete>),
     Activate(Box<activate::Activate>),
     Drain(Box<drain::Draining>),
+    Lock(Box<lock::Lock>),
 }
 
 impl Job {
@@ -101,6 +103,12 @@ impl Job {
         Job(Kind::Drain(Box::new(drain::Draining::new(plan))))
     }
 
+    /// A lost phone's card locked on its element, or unlocked.
+    #[must_use]
+    pub fn lock(plan: LockPlan) -> Self {
+        Job(Kind::Lock(Box::new(lock::Lock::new(plan))))
+    }
+
     /// The card that readers see.
     #[must_use]
     pub fn activate(plan: ActivatePlan) -> Self {
@@ -116,6 +124,7 @@ impl Job {
             Kind::Delete(job) => job.start(env),
             Kind::Activate(job) => job.start(env),
             Kind::Drain(job) => job.start(env),
+            Kind::Lock(job) => job.start(env),
         }
     }
 
@@ -129,6 +138,7 @@ impl Job {
             Kind::Delete(job) => job.answers(&mut answers, env),
             Kind::Activate(job) => job.answers(&mut answers, env),
             Kind::Drain(job) => job.answers(&mut answers, env),
+            Kind::Lock(job) => job.answers(&mut answers, env),
         };
         step.unwrap_or_else(|stop| Next::Done(stop.into()))
     }
@@ -139,6 +149,7 @@ impl Job {
             Kind::Load(job) => job.confirmed(env),
             Kind::Read(job) => job.confirmed(),
             Kind::Drain(job) => job.confirmed(env),
+            Kind::Lock(job) => job.confirmed(),
             Kind::Issue(_) | Kind::Delete(_) | Kind::Activate(_) => Err(Stop::Silence),
         };
         step.unwrap_or_else(|stop| Next::Done(stop.into()))

@@ -6,6 +6,7 @@ mod channels;
 mod delete;
 mod drain;
 mod hostile;
+mod lock;
 mod profiles;
 
 use card::layout::PURSE_AID;
