@@ -12,15 +12,21 @@ pub(crate) const CODES: [[&str; 3]; 2] =
 /// Of a move: while the value is on the old card, and once it has left it.
 pub(crate) const MOVE_CODES: [&str; 2] = ["move-old-phone", "move-new-phone"];
 
+/// Of a lost phone's card: until its lock is reported, and, found again, its unlock.
+pub(crate) const LOST: [&str; 2] = ["lost", "found"];
+
 /// The code of the advice; none for an order that is over.
 pub(crate) fn advice(order: &OrderRow) -> Option<&'static str> {
     let [plastic, phone] = CODES;
     let [first, again, safe] = if order.card.is_some() { phone } else { plastic };
     let [old, new] = MOVE_CODES;
+    let [lost, found] = LOST;
     match order.state {
         OrderState::Created | OrderState::Running if order.kind == OrderKind::Move => {
             Some(if order.balance.is_some() { new } else { old })
         }
+        OrderState::Created | OrderState::Running if order.kind == OrderKind::Suspend => Some(lost),
+        OrderState::Created | OrderState::Running if order.kind == OrderKind::Resume => Some(found),
         OrderState::Created => Some(first),
         OrderState::Running => Some(again),
         OrderState::InDoubt => Some(safe),

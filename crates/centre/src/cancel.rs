@@ -30,6 +30,7 @@ impl Core {
                 Ok(order)
             }
             OrderState::Done | OrderState::Refused => Err(Code::OrderOver.about(id)),
+            _ if order.kind.is_lock() => Err(Code::SuspensionStands.about(id)),
             OrderState::Created | OrderState::Running => {
                 if order.kind == OrderKind::Move && row(state.store.read(), &order)?.phase != MovePhase::Out {
                     return Err(Code::ValueHasLeft.about(id));

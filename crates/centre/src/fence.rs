@@ -1,10 +1,11 @@
 //! Attempts (围栏): of all the sessions and processes that have an order in hand, the one that began it last counts.
 //!
 //! Invariant: an order is written by compare and set on its attempt; who was overtaken writes nothing and is told so.
+//! Nor is money put at risk on a card that was suspended meanwhile.
 
 use crate::core::{Core, State};
 use crate::problem::{Code, Problem};
-use crate::store::{Db, OrderRow, OrderState};
+use crate::store::{CardRow, Db, OrderRow, OrderState};
 
 impl Core {
     /// Cancelled by another process while the money was being held: then it is let go at once.
@@ -25,7 +26,11 @@ pub(crate) fn save(
     more: impl FnOnce(&Db) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
     state.store.write(|db| {
-        if !order.update(db)? {
+        let lost = match order.number.filter(|_| order.state == OrderState::InDoubt) {
+            Some(number) => CardRow::is_suspended(db, number)?,
+            None => false,
+        };
+        if lost || !order.update(db)? {
             return Err(overtaken(&order.session));
         }
         more(db)

@@ -29,6 +29,7 @@ mod reached;
 mod refund;
 mod settlement;
 mod store;
+mod suspend;
 mod texts;
 mod turn;
 mod wallet;

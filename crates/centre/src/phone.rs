@@ -21,6 +21,7 @@ use crate::reached::{element_for, is_its_element};
 use crate::store::{
     CardRow, CardState, Event, OrderKind, OrderRow, OrderState, StepName, StepRow, StepState,
 };
+use crate::suspend::still_waiting;
 
 /// Why an order is refused whose load a later contact with the card disproved.
 pub(crate) const NOT_CREDITED: &str = "load-not-credited";
@@ -41,6 +42,8 @@ struct Live {
     attempt: u32,
     /// The element behind it.
     element: String,
+    /// While a lost phone's card is being locked, or unlocked, before anything else: that order.
+    visit: Option<OrderRow>,
     /// The card it is about, once known.
     card: Option<CardNumber>,
     /// What came last, and what was answered.
@@ -73,8 +76,8 @@ impl Core {
             save(&mut state, &order, |_| Ok(()))?;
         }
         tracing::info!(wallet = %order.wallet, order = order.id, state = order.state.as_str(), "a phone shook hands");
-        let live =
-            Live { job: None, attempt: 0, element: element.se_id.clone(), card: order.number, last: None };
+        let behind = element.se_id.clone();
+        let live = Live { job: None, attempt: 0, element: behind, visit: None, card: order.number, last: None };
         state.sessions.0.insert(session.to_owned(), live);
         Ok(HandshakeResponse {
             secure_element: element,
@@ -90,11 +93,14 @@ impl Core {
         let state = &mut *guard;
         let mut order = find(state, session)?;
         let over = |order: &OrderRow| matches!(order.state, OrderState::Done | OrderState::Refused);
-        let to_take_off = match state.sessions.0.get(session) {
-            Some(live) => self.to_take_off(state, &order, &live.element)?.is_some(),
+        let more = match state.sessions.0.get(session) {
+            Some(live) => {
+                self.to_take_off(state, &order, &live.element)?.is_some()
+                    || self.is_awaited(state, &order, &live.element)?
+            }
             None => false,
         };
-        if over(&order) && !to_take_off {
+        if over(&order) && !more {
             state.sessions.0.remove(session);
             return Ok(stop(&order));
         }
@@ -140,10 +146,10 @@ impl Core {
             }
             None => {
                 first = true;
-                match self.to_take_off(state, order, &live.element)? {
-                    Some(card) => self.begin_take_off(state, &card, order, live)?,
-                    None if !is_its_element(state, order, &live.element)? => return Ok(stop(order)),
-                    None => self.begin(state, order, live)?,
+                live.visit = None;
+                match self.begin_next(state, order, live)? {
+                    Some(next) => next,
+                    None => return Ok(stop(order)),
                 }
             }
         };
@@ -163,8 +169,17 @@ impl Core {
                     confirmed(self, state, live)
                 }
                 Next::Settled { reservation, credited } => {
-                    self.settle_other(state, order, &reservation, credited)?;
+                    let current = live.visit.as_ref().unwrap_or(order).seq;
+                    self.settle_other(state, current, &reservation, credited)?;
                     confirmed(self, state, live)
+                }
+                Next::Done(report) if live.visit.is_some() => {
+                    let silent = report == Report::Interrupted;
+                    self.end_visit(state, order, live, report)?;
+                    if silent || matches!(order.state, OrderState::Done | OrderState::Refused) {
+                        return Ok(stop(order));
+                    }
+                    self.begin_next(state, order, live)?
                 }
                 Next::Done(Report::Read(view)) if live.job.take_if(|planned| planned.is_look).is_some() => {
                     order.number = Some(view.public_info.number);
@@ -195,6 +210,37 @@ impl Core {
                 }
             };
         }
+    }
+
+    /// What comes next in a session: a lost card that waits for this element, then what the phone came for.
+    fn begin_next(&self, state: &mut State, order: &mut OrderRow, live: &mut Live) -> Result<Next, Problem> {
+        let after = live.visit.take().map_or(0, |visited| visited.seq);
+        if let Some((lock, planned, next)) = self.visit(state, order, after)? {
+            (live.attempt, live.card) = (order.attempt, lock.number);
+            state.sessions.0.retain(|_, other| other.card != lock.number);
+            (live.job, live.visit) = (Some(planned), Some(lock));
+            return Ok(next);
+        }
+        match self.returned_card(state, order)? {
+            Some(card) => self.begin_take_off(state, &card, order, live),
+            None => self.begin(state, order, live),
+        }
+    }
+
+    /// A lost card's script is over; what it settled may have been the very load that the phone came for.
+    fn end_visit(
+        &self,
+        state: &mut State,
+        order: &mut OrderRow,
+        live: &mut Live,
+        report: Report,
+    ) -> Result<(), Problem> {
+        live.job = None;
+        if let Some(lock) = &mut live.visit {
+            self.visited(state, lock, report)?;
+        }
+        *order = find(state, &order.session)?;
+        Ok(())
     }
 
     /// Plans the order's job from what is stored, and starts it. Other sessions with the same card are over:
@@ -284,13 +330,13 @@ impl Core {
     fn settle_other(
         &self,
         state: &mut State,
-        current: &OrderRow,
+        current: u64,
         reservation: &Reservation,
         credited: Option<Tac>,
     ) -> Result<(), Problem> {
         let Some(card) = reservation.card() else { return Ok(()) };
         let Some(mut other) = OrderRow::unsettled(state.store.read(), card.number)? else { return Ok(()) };
-        if other.seq == current.seq || other.reservation != Some(*reservation) {
+        if other.seq == current || other.reservation != Some(*reservation) {
             return Ok(());
         }
         match credited {
@@ -323,6 +369,11 @@ impl Core {
                 tracing::warn!(wallet = %order.wallet, order = order.id, %refusal, "still in doubt");
                 Ok(())
             }
+            Report::Refused(refusal) if order.kind.is_lock() => {
+                still_waiting(order, &refusal);
+                Ok(())
+            }
+            Report::Lock(report) => self.lock_reported(state, order, report),
             Report::Refused(refusal) => {
                 let event = format!("{}-refused", order.kind.as_str());
                 self.refused(state, order, refusal.code.as_str(), &refusal.to_string(), &event)

@@ -18,6 +18,7 @@ use crate::moving::row;
 use crate::problem::{Code, Problem};
 use crate::refund::DRAW_DOWN_POINT;
 use crate::store::{CardRow, CardState, MovePhase, MoveRow, OrderKind, OrderRow, OrderState};
+use crate::suspend::{lock, suspended};
 
 /// The number of the centre's own load point (充值点), part of every MAC of a load over the air.
 pub const LOAD_POINT: TerminalId = TerminalId::new([0, 0, 0, 0, 0, 1]);
@@ -54,6 +55,9 @@ pub(crate) fn plan(
     if order.reservation.is_none() && is_for_another_card(state, order)? {
         return Ok(Err(Refusal { code: RefusalCode::OtherCard, at: "channel", status: None }));
     }
+    if let Some(refusal) = suspended(state, order)? {
+        return Ok(Err(refusal));
+    }
     let Some(id) = &order.card else { return plastic(core, state, order) };
     let card =
         CardRow::find(state.store.read(), &order.wallet, id)?.ok_or_else(|| Code::UnknownCard.about(id))?;
@@ -81,6 +85,7 @@ pub(crate) fn plan(
         OrderKind::Read => job(read(state, order, Some(city), instance)?),
         OrderKind::Refund => job(drain(state, order, city, card.number, instance)?),
         OrderKind::Move => Ok(Err(Refusal { code: RefusalCode::NotOurCard, at: "registry", status: None })),
+        OrderKind::Suspend | OrderKind::Resume => job(lock(core, state, order, &card)?),
         OrderKind::Delete => {
             // With the card would go what settles money in doubt; another look at the card comes first.
             let leaving = OrderRow::refund_of(state.store.read(), card.number, order.seq)?;

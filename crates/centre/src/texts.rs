@@ -211,6 +211,7 @@ mod tests {
             R::NotGenuine,
             R::CardRefused,
             R::BadAnswer,
+            R::Suspended,
             R::Ours,
         ];
         for code in all {
@@ -219,6 +220,7 @@ mod tests {
         assert!(texts.refusal.contains_key(crate::phone::NOT_CREDITED));
         assert!(texts.refusal.contains_key(crate::cancel::CANCELLED));
         assert!(texts.refusal.contains_key(crate::moving::REFUNDED));
+        assert!(texts.refusal.contains_key(crate::suspend::WITHDRAWN));
     }
 
     #[test]
@@ -232,10 +234,12 @@ mod tests {
     #[test]
     fn every_event_has_words() {
         let texts = Texts::embedded().unwrap();
-        let orders = ["issue", "load", "read", "delete", "refund", "move"];
+        let orders = ["issue", "load", "read", "delete", "refund", "move", "suspend", "resume"];
         let of_orders = orders.iter().flat_map(|kind| [format!("{kind}-done"), format!("{kind}-refused")]);
         let others = [
             "card-planned",
+            "card-suspended",
+            "card-resumed",
             "order-cancelled",
             "refund-in-doubt",
             "move-in-doubt",
@@ -260,7 +264,8 @@ mod tests {
     fn every_advice_has_words_in_both_languages() {
         let texts = Texts::embedded().unwrap();
         let codes: Vec<&str> = texts.advice.keys().map(String::as_str).collect();
-        let mut given = [crate::advice::CODES.concat(), crate::advice::MOVE_CODES.to_vec()].concat();
+        let mut given =
+            [&crate::advice::CODES.concat()[..], &crate::advice::MOVE_CODES, &crate::advice::LOST].concat();
         given.sort_unstable();
         assert_eq!(codes, given);
     }

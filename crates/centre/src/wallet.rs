@@ -13,6 +13,7 @@ use crate::store::{
     CardRow, CardState, Db, Event, HistoryTap, MovePhase, MoveRow, OrderKind, OrderRow, OrderState, StepName,
     StepRow, StepState,
 };
+use crate::suspend::check_lock;
 
 /// Orders in one page of a list.
 const PAGE: u32 = 100;
@@ -130,6 +131,7 @@ impl Core {
                 moving.keep(db)?;
             }
             StepRow::note(db, (wallet, &row.id), StepName::Placed, StepState::Done, row.placed_at)?;
+            self.lock_placed(db, &row)?;
             find_order(db, wallet, &row.id)
         })
     }
@@ -233,9 +235,7 @@ impl Core {
                 let fee = city.map_or(PurseFen::ZERO, |city| city.card.issue_fee_fen);
                 Ok((fee, fee))
             }
-            (OrderKind::Read | OrderKind::Delete | OrderKind::Refund | OrderKind::Move, None) => {
-                Ok((PurseFen::ZERO, PurseFen::ZERO))
-            }
+            (_, None) => Ok((PurseFen::ZERO, PurseFen::ZERO)),
         }
     }
 }
@@ -282,6 +282,7 @@ pub(crate) fn find_order(db: &Db, wallet: &WalletId, id: &str) -> Result<OrderRo
 }
 
 fn check_card_state(db: &Db, card: &CardRow, kind: OrderKind) -> Result<(), Problem> {
+    check_lock(db, card, kind)?;
     match (card.state, kind) {
         (CardState::Deleted, _) => Err(Code::CardDeleted.about(&card.id)),
         (CardState::Returned, OrderKind::Delete) => Ok(()),
@@ -298,7 +299,7 @@ fn check_card_state(db: &Db, card: &CardRow, kind: OrderKind) -> Result<(), Prob
             Ok(())
         }
         (CardState::Planned, _) => Err(Code::CardNotIssued.about(&card.id)),
-        (CardState::Issued, _) => Ok(()),
+        (CardState::Issued | CardState::Suspended, _) => Ok(()),
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) struct Verdict {
 /// The deny list (黑名单).
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Denied {
-    /// Grows with each card.
+    /// Grows with each card that comes or, lost and found again, leaves.
     version: u32,
     cards: Vec<DeniedCard>,
 }
@@ -163,12 +163,12 @@ impl From<NotPaid> for Verdict {
 
 impl From<DenyList> for Denied {
     fn from(list: DenyList) -> Self {
-        let card = |((city, number), since): (&(CityCode, model::CardNumber), &model::CardTime)| DeniedCard {
+        let card = |(city, number, since): (CityCode, model::CardNumber, model::CardTime)| DeniedCard {
             city: city.to_string(),
             number: number.raw(),
-            since: iso(*since),
+            since: iso(since),
         };
-        Denied { version: list.version, cards: list.cards.iter().map(card).collect() }
+        Denied { version: list.version, cards: list.standing().map(card).collect() }
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) struct Card {
     se_id: String,
     /// The card's number, 16 hex digits.
     number: String,
-    /// `planned`, `issued`, `returned` or `deleted`.
+    /// `planned`, `issued`, `suspended`, `returned` or `deleted`.
     state: String,
     /// As the card itself said when it was last seen.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,7 +108,7 @@ pub(super) struct PaymentTaken {
 pub(super) struct OrderRequest {
     /// Yours, good for ever.
     id: String,
-    /// `issue`, `load`, `read`, `delete`, `refund` or `move`.
+    /// `issue`, `load`, `read`, `delete`, `refund`, `move`, `suspend` or `resume`.
     kind: String,
     /// Your id of the card; leave it out for a plastic card.
     #[serde(default)]
@@ -203,9 +203,9 @@ pub(super) struct Advice {
 /// One step of an order.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Step {
-    /// `placed`, `contact`, `reserve`, `prove`, `card`, `new-card`, `reserve-new`, `prove-new`, `give-back`.
+    /// `placed`, `list`, `contact`, `reserve`, `prove`, `card`, `new-card`, `reserve-new`, `prove-new`, `give-back`.
     name: String,
-    /// `running`, `in_doubt`, `done` or `undone`.
+    /// `running`, `in_doubt`, `reported`, `done` or `undone`.
     state: String,
     at: String,
 }

@@ -14,6 +14,8 @@ words! {
         Planned = "planned",
         /// It is on the phone.
         Issued = "issued",
+        /// Its phone is lost: no orders but one that resumes it.
+        Suspended = "suspended",
         /// Its value went back to the passenger; it may still be on the phone.
         Returned = "returned",
         /// It was taken off the phone.
@@ -79,7 +81,7 @@ impl CardRow {
 
     pub(crate) fn on_element(db: &Db, se_id: &str) -> DbResult<Vec<Self>> {
         db.all(
-            "SELECT * FROM cards WHERE se_id = $1 AND state = 'issued' ORDER BY number",
+            "SELECT * FROM cards WHERE se_id = $1 AND state IN ('issued', 'suspended') ORDER BY number",
             params![se_id],
             CardRow::read,
         )
@@ -163,9 +165,17 @@ impl CardRow {
         Ok(())
     }
 
+    /// Whether the card of this number is suspended.
+    pub(crate) fn is_suspended(db: &Db, number: CardNumber) -> DbResult<bool> {
+        db.figure(
+            "SELECT EXISTS (SELECT 1 FROM cards WHERE number = $1 AND state = 'suspended')",
+            params![number.raw()],
+        )
+    }
+
     /// How many cards are on phones.
     pub(crate) fn issued(db: &Db) -> DbResult<u64> {
-        db.figure("SELECT count(*) FROM cards WHERE state = 'issued'", params![])
+        db.figure("SELECT count(*) FROM cards WHERE state IN ('issued', 'suspended')", params![])
     }
 
     /// The next number of a city's range: its code, then twelve running digits, all BCD.

@@ -1,10 +1,8 @@
-//! Record files (交易文件) with their verdicts, the keys that their taps have claimed, and the deny list.
-
-use std::collections::BTreeMap;
+//! Record files (交易文件) with their verdicts, and the keys that their taps have claimed.
 
 use super::db::{Db, DbError, DbResult, Row, Value, params};
 use clearing::Record;
-use clearing::judge::{ContentId, DenyList, Judgment, Key, Route, Ruling, Seen, SeenError};
+use clearing::judge::{ContentId, Judgment, Key, Route, Ruling, Seen, SeenError};
 use clearing::verdict::Reason;
 use model::{CardNumber, CardTime, CityCode, Date, Fen, Mode, OperatorId, PurseFen};
 
@@ -206,25 +204,4 @@ impl HistoryTap {
             })
         })
     }
-}
-
-/// The deny list as it stands.
-pub(crate) fn deny_list(db: &Db) -> DbResult<DenyList> {
-    let mut cards = BTreeMap::new();
-    let mut version = 0;
-    db.each("SELECT * FROM denied ORDER BY version", params![], |row| -> DbResult<()> {
-        version = row.get("version")?;
-        cards.insert((parsed(row, "city")?, parsed(row, "number")?), parsed(row, "since")?);
-        Ok(())
-    })?;
-    Ok(DenyList { version, cards })
-}
-
-/// Puts a card on the deny list; one that stands there already keeps its first moment.
-pub(crate) fn deny(db: &Db, city: CityCode, number: CardNumber, since: CardTime) -> DbResult<()> {
-    db.execute(
-        "INSERT INTO denied (number, city, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        params![number.raw(), city.to_string(), since.to_string()],
-    )?;
-    Ok(())
 }

@@ -7,9 +7,11 @@
 mod cards;
 mod channels;
 mod db;
+mod denied;
 mod disk;
 mod files;
 mod journal;
+mod locks;
 mod matching;
 mod moves;
 mod orders;
@@ -29,8 +31,9 @@ pub(crate) use cards::{CardRow, CardState};
 pub(crate) use channels::{ChannelOrder, Seen};
 pub use db::DbError;
 pub(crate) use db::{Db, DbResult};
+pub(crate) use denied::{deny, deny_list, deny_lost, lift_lost};
 pub(crate) use disk::{Beside, Disk};
-pub(crate) use files::{Claims, FileRow, HistoryTap, NotPaid, deny, deny_list, rulings};
+pub(crate) use files::{Claims, FileRow, HistoryTap, NotPaid, rulings};
 pub(crate) use journal::{Event, close, last_closed, use_nonce};
 pub(crate) use matching::{
     CaseRow, WalletDay, add_sights, cards_seen, find_match, keep_match, last_match, log_before, sights_of,
@@ -47,7 +50,7 @@ use self::postgres::{Postgres, for_postgres};
 use crate::problem::Problem;
 
 /// The tables, step by step; a new step is a new file, and none that was ever released changes.
-const SCHEMA: [&str; 8] = [
+const SCHEMA: [&str; 9] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -56,6 +59,7 @@ const SCHEMA: [&str; 8] = [
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
     include_str!("schema_8.sql"),
+    include_str!("schema_9.sql"),
 ];
 
 /// Why the store does not open.
@@ -348,7 +352,9 @@ mod tests {
         let at = "2014-10-20 07:45:00".parse().unwrap();
         let (ours, theirs) = ("2000".parse().unwrap(), "3150".parse().unwrap());
         let number = "2000000000000001".parse().unwrap();
-        deny(&first, theirs, number, at).unwrap();
+        let written = "INSERT INTO denied (number, city, since)
+                       VALUES ('2000000000000001', '3150', '2014-10-20 07:45:00')";
+        first.execute(written, params![]).unwrap();
         drop(first);
         let store = Store::in_file(&path).unwrap();
         let before = deny_list(store.read()).unwrap();

@@ -22,6 +22,10 @@ words! {
         Refund = "refund",
         /// A card's value onto a new card on another phone.
         Move = "move",
+        /// A lost phone's card denied and locked.
+        Suspend = "suspend",
+        /// It is found: unlocked and on no list.
+        Resume = "resume",
     }
 }
 
@@ -72,7 +76,7 @@ pub(crate) struct OrderRow {
     pub(crate) changed_at: CardTime,
 }
 
-const SELECT: &str = "SELECT orders.*, sessions.id AS session FROM orders
+pub(super) const SELECT: &str = "SELECT orders.*, sessions.id AS session FROM orders
     JOIN sessions ON sessions.wallet = orders.wallet AND sessions.\"order\" = orders.id";
 
 /// Whose loads are counted.
@@ -126,7 +130,7 @@ impl OrderRow {
         db.one(sql, params![wallet.as_str(), since.to_string(), card, over], |row| parsed(row, "placed_at"))
     }
 
-    fn read(row: &Row<'_>) -> DbResult<Self> {
+    pub(super) fn read(row: &Row<'_>) -> DbResult<Self> {
         let fen = |column: &str| -> DbResult<Option<PurseFen>> {
             Ok(row.get::<Option<u32>>(column)?.and_then(|fen| PurseFen::try_from(fen).ok()))
         };

@@ -12,6 +12,8 @@ words! {
     StepName {
         /// The wallet's word is written down.
         Placed = "placed",
+        /// The deny list names the card, or names it no more.
+        List = "list",
         /// A phone or a card is there.
         Contact = "contact",
         /// The amount is named in the books, before the card may get it.
@@ -38,6 +40,8 @@ words! {
         Running = "running",
         /// Sent, and no proof of either end has come.
         InDoubt = "in_doubt",
+        /// Done, as the phone says; nothing that it brought proves it.
+        Reported = "reported",
         /// Done.
         Done = "done",
         /// Proven not to have happened, or taken back.

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub)] // each test file uses its own part
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)] // a test that fails shall stop
 
+pub mod lost;
 pub mod phone;
 
 use std::path::Path;

@@ -92,8 +92,8 @@ impl<'a> Examiner<'a> {
         if tap.amount > tap.balance_before {
             return Reason::AmountOverBalance;
         }
-        let denied = self.bench.deny.and_then(|list| list.cards.get(&(tap.issuer, tap.card)));
-        if denied.is_some_and(|from| tap.at >= *from) { Reason::OnDenyList } else { Reason::Accepted }
+        let denied = self.bench.deny.is_some_and(|list| list.denies(tap.issuer, tap.card, tap.at));
+        if denied { Reason::OnDenyList } else { Reason::Accepted }
     }
 }
 

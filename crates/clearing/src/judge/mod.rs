@@ -72,13 +72,39 @@ impl Default for Window {
     }
 }
 
-/// The centre's deny list (黑名单), and since when each card on it must be refused, grace time included.
+/// The centre's deny list (黑名单), and when each card on it is or was to be refused, grace time included.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DenyList {
     /// The list's version.
     pub version: u32,
-    /// Who is on it, and from when a tap is no longer paid.
-    pub cards: BTreeMap<(CityCode, CardNumber), CardTime>,
+    /// Who is or was on it, and when a tap is not paid.
+    pub cards: BTreeMap<(CityCode, CardNumber), Vec<Denial>>,
+}
+
+/// One stay of a card on the deny list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// A tap from then on is not paid.
+    pub since: CardTime,
+    /// A tap from then on is paid again; `None`: the card is on the list.
+    pub until: Option<CardTime>,
+}
+
+impl DenyList {
+    /// Whether a tap of the card at that moment is not paid.
+    #[must_use]
+    pub fn denies(&self, city: CityCode, card: CardNumber, at: CardTime) -> bool {
+        let denies = |denial: &Denial| at >= denial.since && denial.until.is_none_or(|until| at < until);
+        self.cards.get(&(city, card)).is_some_and(|stays| stays.iter().any(denies))
+    }
+
+    /// The cards that are on it now, each with the moment from which it is not paid.
+    pub fn standing(&self) -> impl Iterator<Item = (CityCode, CardNumber, CardTime)> + '_ {
+        self.cards.iter().filter_map(|((city, card), stays)| {
+            let since = stays.iter().filter(|stay| stay.until.is_none()).map(|stay| stay.since).min()?;
+            Some((*city, *card, since))
+        })
+    }
 }
 
 /// Whose card, whose reader.

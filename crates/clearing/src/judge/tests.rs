@@ -240,16 +240,41 @@ fn without_the_earlier_days_nothing_is_judged() {
 #[test]
 fn a_denied_card_is_not_paid_from_the_moment_on_the_list() {
     let denied = tap();
-    let list = |from: &str| DenyList {
-        version: 3,
-        cards: BTreeMap::from([((denied.issuer, denied.card), from.parse().unwrap())]),
-    };
     for (from, expected) in
         [("2014-10-20 07:45:00", Reason::OnDenyList), ("2014-10-20 07:45:01", Reason::Accepted)]
     {
-        let list = list(from);
-        assert_eq!(reasons(vec![with(|_| {})], Bench { deny: Some(&list), ..bench() }), [expected], "{from}");
+        assert_eq!(on_the_list(&[(from, None)]), expected, "{from}");
     }
+}
+
+#[test]
+fn a_card_that_has_left_the_list_is_paid_from_that_moment_and_not_for_the_time_between() {
+    let (before, at, after) = ("2014-10-20 07:44:59", "2014-10-20 07:45:00", "2014-10-20 07:45:01");
+    for (stays, expected) in [
+        (vec![(before, Some(after))], Reason::OnDenyList),
+        (vec![(before, Some(at))], Reason::Accepted),
+        (vec![(after, Some(before))], Reason::Accepted), // left it before its grace was over
+        (vec![(before, Some(at)), (at, None)], Reason::OnDenyList),
+        (vec![(before, Some(at)), (after, None)], Reason::Accepted),
+        (vec![(before, None), (before, Some(at))], Reason::OnDenyList), // two reasons, one of them gone
+    ] {
+        assert_eq!(on_the_list(&stays), expected, "{stays:?}");
+    }
+}
+
+/// The verdict on the tap of 07:45:00 while its card's stays on the list are these.
+fn on_the_list(stays: &[(&str, Option<&str>)]) -> Reason {
+    let denied = tap();
+    let stay = |(since, until): &(&str, Option<&str>)| Denial {
+        since: since.parse().unwrap(),
+        until: until.map(|until| until.parse().unwrap()),
+    };
+    let stays: Vec<Denial> = stays.iter().map(stay).collect();
+    let cards = BTreeMap::from([((denied.issuer, denied.card), stays)]);
+    let list = DenyList { version: 3, cards };
+    let standing = list.cards.values().flatten().any(|stay| stay.until.is_none());
+    assert_eq!(list.standing().count() == 1, standing);
+    reasons(vec![with(|_| {})], Bench { deny: Some(&list), ..bench() })[0]
 }
 
 #[test]
