@@ -32,20 +32,20 @@ const VERSION: &str = "2.0.0";
 
 /// Sessions under way. They live in memory only: after a restart the phone shakes hands again.
 #[derive(Default)]
-pub(crate) struct Sessions(HashMap<String, Live>);
+pub(crate) struct Sessions(pub(crate) HashMap<String, Live>);
 
 /// A session with a phone behind it.
-struct Live {
+pub(crate) struct Live {
     /// `None` until the phone asks for orders.
-    job: Option<Planned>,
+    pub(crate) job: Option<Planned>,
     /// Which of the order's attempts it is.
-    attempt: u32,
+    pub(crate) attempt: u32,
     /// The element behind it.
-    element: String,
+    pub(crate) element: String,
     /// While a lost phone's card is being locked, or unlocked, before anything else: that order.
-    visit: Option<OrderRow>,
+    pub(crate) visit: Option<OrderRow>,
     /// The card it is about, once known.
-    card: Option<CardNumber>,
+    pub(crate) card: Option<CardNumber>,
     /// What came last, and what was answered.
     last: Option<(AgentReport, Orders)>,
 }
@@ -212,41 +212,15 @@ impl Core {
         }
     }
 
-    /// What comes next in a session: a lost card that waits for this element, then what the phone came for.
-    fn begin_next(&self, state: &mut State, order: &mut OrderRow, live: &mut Live) -> Result<Next, Problem> {
-        let after = live.visit.take().map_or(0, |visited| visited.seq);
-        if let Some((lock, planned, next)) = self.visit(state, order, after)? {
-            (live.attempt, live.card) = (order.attempt, lock.number);
-            state.sessions.0.retain(|_, other| other.card != lock.number);
-            (live.job, live.visit) = (Some(planned), Some(lock));
-            return Ok(next);
-        }
-        match self.returned_card(state, order)? {
-            Some(card) => self.begin_take_off(state, &card, order, live),
-            None => self.begin(state, order, live),
-        }
-    }
-
-    /// A lost card's script is over; what it settled may have been the very load that the phone came for.
-    fn end_visit(
+    /// Plans the order's job from what is stored, and starts it. Other sessions with the same card are over:
+    /// the card has forgotten what they had begun. Other processes' sessions with the same order are over too: what they
+    /// would write down is of an earlier attempt.
+    pub(crate) fn begin(
         &self,
         state: &mut State,
         order: &mut OrderRow,
         live: &mut Live,
-        report: Report,
-    ) -> Result<(), Problem> {
-        live.job = None;
-        if let Some(lock) = &mut live.visit {
-            self.visited(state, lock, report)?;
-        }
-        *order = find(state, &order.session)?;
-        Ok(())
-    }
-
-    /// Plans the order's job from what is stored, and starts it. Other sessions with the same card are over:
-    /// the card has forgotten what they had begun. Other processes' sessions with the same order are over too: what they
-    /// would write down is of an earlier attempt.
-    fn begin(&self, state: &mut State, order: &mut OrderRow, live: &mut Live) -> Result<Next, Problem> {
+    ) -> Result<Next, Problem> {
         let now = self.now();
         let fresh = state.store.write(|db| {
             let of = (&order.wallet.clone(), order.id.clone());
@@ -273,7 +247,7 @@ impl Core {
     }
 
     /// A returned card leaves its phone in the session that drained it, or in a later one of the same order.
-    fn begin_take_off(
+    pub(crate) fn begin_take_off(
         &self,
         state: &mut State,
         card: &CardRow,
@@ -543,7 +517,7 @@ pub(crate) fn env<'a>(core: &'a Core, state: &'a mut State) -> Env<'a> {
     Env { keys: core.keys(), entropy: state.entropy.as_mut(), now: core.now() }
 }
 
-fn find(state: &State, session: &str) -> Result<OrderRow, Problem> {
+pub(crate) fn find(state: &State, session: &str) -> Result<OrderRow, Problem> {
     OrderRow::of_session(state.store.read(), session)?
         .ok_or_else(|| Code::UnknownSession.about(masked(session)))
 }

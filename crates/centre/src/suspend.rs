@@ -12,7 +12,7 @@ use tsm::{Job, LockPlan, LockReport, Next, Refusal, RefusalCode, Report, load_pi
 use crate::core::{Core, State};
 use crate::fence::{overtaken, save};
 use crate::operator::DENY_GRACE_SECONDS;
-use crate::phone::env;
+use crate::phone::{Live, env, find};
 use crate::plans::{LOAD_POINT, Planned, element, instance_aid, plan, unsettled};
 use crate::problem::{Code, Problem};
 use crate::store::{
@@ -70,7 +70,7 @@ impl Core {
     }
 
     /// The next script that waits for the element of this order's card, begun: the phone is seen.
-    pub(crate) fn visit(
+    fn visit(
         &self,
         state: &mut State,
         order: &OrderRow,
@@ -91,6 +91,42 @@ impl Core {
         tracing::info!(wallet = %lock.wallet, order = lock.id, "a lost phone is seen");
         let next = planned.job.start(&mut env(self, state));
         Ok(Some((lock, planned, next)))
+    }
+
+    /// What comes next in a session: a lost card that waits for this element, then what the phone came for.
+    pub(crate) fn begin_next(
+        &self,
+        state: &mut State,
+        order: &mut OrderRow,
+        live: &mut Live,
+    ) -> Result<Next, Problem> {
+        let after = live.visit.take().map_or(0, |visited| visited.seq);
+        if let Some((lock, planned, next)) = self.visit(state, order, after)? {
+            (live.attempt, live.card) = (order.attempt, lock.number);
+            state.sessions.0.retain(|_, other| other.card != lock.number);
+            (live.job, live.visit) = (Some(planned), Some(lock));
+            return Ok(next);
+        }
+        match self.returned_card(state, order)? {
+            Some(card) => self.begin_take_off(state, &card, order, live),
+            None => self.begin(state, order, live),
+        }
+    }
+
+    /// A lost card's script is over; what it settled may have been the very load that the phone came for.
+    pub(crate) fn end_visit(
+        &self,
+        state: &mut State,
+        order: &mut OrderRow,
+        live: &mut Live,
+        report: Report,
+    ) -> Result<(), Problem> {
+        live.job = None;
+        if let Some(lock) = &mut live.visit {
+            self.visited(state, lock, report)?;
+        }
+        *order = find(state, &order.session)?;
+        Ok(())
     }
 
     /// What the element says, as the phone relays it: the order is done, its lock *reported*.
@@ -116,12 +152,7 @@ impl Core {
     }
 
     /// How a script ended that was carried out in another order's session. Only a lock that is reported ends its order.
-    pub(crate) fn visited(
-        &self,
-        state: &mut State,
-        lock: &mut OrderRow,
-        report: Report,
-    ) -> Result<(), Problem> {
+    fn visited(&self, state: &mut State, lock: &mut OrderRow, report: Report) -> Result<(), Problem> {
         match report {
             Report::Lock(report) => self.lock_reported(state, lock, report),
             Report::Refused(refusal) => {
