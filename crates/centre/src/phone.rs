@@ -428,25 +428,6 @@ impl Core {
         self.give_back(state, order)
     }
 
-    /// A person has decided what became of a load in doubt.
-    pub(crate) fn decided(
-        &self,
-        state: &mut State,
-        mut order: OrderRow,
-        credited: bool,
-    ) -> Result<(), Problem> {
-        if !credited {
-            return self.refused(state, &mut order, NOT_CREDITED, "decision", "load-disproven");
-        }
-        if order.kind == OrderKind::Move {
-            return self.moved_in(state, &mut order, None);
-        }
-        if let Some(money) = self.money(state, &order)? {
-            money.post(state.ledger.as_mut())?;
-        }
-        self.end(state, &mut order, OrderState::Done, "load-proven")
-    }
-
     /// The card is as the order wanted it.
     fn card_done(
         &self,

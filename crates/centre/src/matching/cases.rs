@@ -7,9 +7,10 @@ use model::{CardTime, Date, WalletId};
 
 use super::compare::{Finding, Moved, Sides};
 use super::kind::Kind;
-use crate::core::{Caller, Core};
+use crate::core::{Caller, Core, State};
+use crate::phone::NOT_CREDITED;
 use crate::problem::{Code, Problem};
-use crate::store::{CaseRow, Db, Event, OrderRow, OrderState, words};
+use crate::store::{CaseRow, Db, Event, OrderKind, OrderRow, OrderState, words};
 
 /// Cases in one page of a list.
 const PAGE: u32 = 100;
@@ -94,6 +95,20 @@ pub(super) fn agreed(
 }
 
 impl Core {
+    /// A person has decided what became of a load in doubt.
+    fn decided(&self, state: &mut State, mut order: OrderRow, credited: bool) -> Result<(), Problem> {
+        if !credited {
+            return self.refused(state, &mut order, NOT_CREDITED, "decision", "load-disproven");
+        }
+        if order.kind == OrderKind::Move {
+            return self.moved_in(state, &mut order, None);
+        }
+        if let Some(money) = self.money(state, &order)? {
+            money.post(state.ledger.as_mut())?;
+        }
+        self.end(state, &mut order, OrderState::Done, "load-proven")
+    }
+
     /// A page of the cases that changed after a cursor: a wallet's own, a city's cards', or all; and whether there
     /// are more.
     pub(crate) fn cases_after(&self, caller: &Caller, after: u64) -> Result<(Vec<CaseRow>, bool), Problem> {

@@ -239,7 +239,6 @@ fn without_the_earlier_days_nothing_is_judged() {
 
 #[test]
 fn a_denied_card_is_not_paid_from_the_moment_on_the_list() {
-    let denied = tap();
     for (from, expected) in
         [("2014-10-20 07:45:00", Reason::OnDenyList), ("2014-10-20 07:45:01", Reason::Accepted)]
     {
