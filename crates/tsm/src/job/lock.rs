@@ -10,7 +10,7 @@
 
 use card::command::{SelectApplication, VerifyPin};
 use smartcard::gp::{GetStatus, InitializeUpdate, LifeCycle, Scope, Select, SetStatus, StatusScope};
-use smartcard::scp02::Opening;
+use smartcard::scp::{Opening, Session};
 use smartcard::{Apdu, Command, Status};
 
 use super::witness::{Question, Verdict};
@@ -36,8 +36,11 @@ enum Step {
     /// A load that was in doubt is being written down as settled.
     Settling {
         script: Vec<Apdu>,
+        session: Box<Session>,
     },
-    Switching,
+    Switching {
+        session: Box<Session>,
+    },
 }
 
 impl Lock {
@@ -48,7 +51,7 @@ impl Lock {
     pub(super) fn start(&mut self, env: &mut Env<'_>) -> Next {
         let question =
             self.plan.unsettled.map(|reservation| Question::new(reservation, self.plan.terminal, env));
-        let opening = issue::open(env);
+        let opening = issue::open(&self.plan.element, env);
         let asked = question.map(|question| self.ask(&question)).unwrap_or_default();
         let channel = [Select::by_name(issue::DOMAIN_AID).to_apdu(), opening.command().to_apdu()];
         self.step = Step::Looking { question, opening };
@@ -59,13 +62,13 @@ impl Lock {
         match std::mem::replace(&mut self.step, Step::New) {
             Step::New | Step::Settling { .. } => Err(Stop::Silence),
             Step::Looking { question, opening } => self.looked(question, opening, answers, env),
-            Step::Switching => self.switched(answers),
+            Step::Switching { mut session } => self.switched(&mut session, answers),
         }
     }
 
     pub(super) fn confirmed(&mut self) -> Result<Next, Stop> {
         match std::mem::replace(&mut self.step, Step::New) {
-            Step::Settling { script } => Ok(self.switch(script)),
+            Step::Settling { script, session } => Ok(self.switch(script, session)),
             _ => Err(Stop::Silence),
         }
     }
@@ -91,15 +94,16 @@ impl Lock {
         channel.ok("SELECT of our security domain")?;
         let answer = channel.parsed::<InitializeUpdate>("INITIALIZE UPDATE")?;
         let owner = issue::own(&self.plan.element);
-        let (authenticate, mut session) = issue::authenticate(opening, &answer, &owner, env)?;
+        let (authenticate, mut session) =
+            issue::authenticate(opening, &answer, &owner, &self.plan.element, env)?;
         let state = if self.plan.lock { UNLOCKED.locked() } else { UNLOCKED };
         let (scope, aid) = (StatusScope::Application, Some(self.plan.instance));
         let set = session.wrap(&SetStatus { scope, state, aid }.to_apdu());
         let name = self.plan.instance.as_bytes().to_vec();
         let get = session.wrap(&GetStatus { name, ..GetStatus::all(Scope::Applications) }.to_apdu());
         let script = vec![authenticate, set, get];
-        let Some((question, verdict)) = settled else { return Ok(self.switch(script)) };
-        self.step = Step::Settling { script };
+        let Some((question, verdict)) = settled else { return Ok(self.switch(script, Box::new(session))) };
+        self.step = Step::Settling { script, session: Box::new(session) };
         let credited = match verdict {
             Verdict::Credited(tac) => Some(tac),
             Verdict::NotCredited(_) => None,
@@ -122,16 +126,16 @@ impl Lock {
         question.verdict(&info, &mut answers, env).ok()
     }
 
-    fn switch(&mut self, script: Vec<Apdu>) -> Next {
-        self.step = Step::Switching;
+    fn switch(&mut self, script: Vec<Apdu>, session: Box<Session>) -> Next {
+        self.step = Step::Switching { session };
         Next::Run(script)
     }
 
-    fn switched(&mut self, answers: &mut Answers<'_>) -> Result<Next, Stop> {
+    fn switched(&mut self, session: &mut Session, answers: &mut Answers<'_>) -> Result<Next, Stop> {
         issue::authenticated(answers)?;
-        let set = answers.any()?.status;
+        let set = answers.within(session, "SET STATUS")?.status;
         let at = "GET STATUS";
-        let response = answers.any()?;
+        let response = answers.within(session, at)?;
         let entries = match response.status {
             Status::NOT_FOUND => Vec::new(),
             status if status.is_ok() => GetStatus::parse_response(&response.data)
