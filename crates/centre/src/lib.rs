@@ -25,6 +25,7 @@ mod plans;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod problem;
+mod proof;
 mod reached;
 mod refund;
 mod settlement;

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use model::{CardNumber, PurseFen, Tac};
+use model::{CardNumber, PurseFen};
 
 use tsm::seram::{AgentReport, HandshakeRequest, HandshakeResponse, Orders};
 use tsm::{Env, Next, Report, Reservation};
@@ -17,7 +17,7 @@ use crate::core::{Core, State};
 use crate::fence::{masked, overtaken, save};
 use crate::plans::{Planned, plan, unsettled};
 use crate::problem::{Code, Problem};
-use crate::reached::{element_for, is_its_element};
+use crate::reached::element_for;
 use crate::store::{
     CardRow, CardState, Event, OrderKind, OrderRow, OrderState, StepName, StepRow, StepState,
 };
@@ -77,7 +77,8 @@ impl Core {
         }
         tracing::info!(wallet = %order.wallet, order = order.id, state = order.state.as_str(), "a phone shook hands");
         let behind = element.se_id.clone();
-        let live = Live { job: None, attempt: 0, element: behind, visit: None, card: order.number, last: None };
+        let live =
+            Live { job: None, attempt: 0, element: behind, visit: None, card: order.number, last: None };
         state.sessions.0.insert(session.to_owned(), live);
         Ok(HandshakeResponse {
             secure_element: element,
@@ -179,7 +180,10 @@ impl Core {
                     if silent || matches!(order.state, OrderState::Done | OrderState::Refused) {
                         return Ok(stop(order));
                     }
-                    self.begin_next(state, order, live)?
+                    match self.begin_next(state, order, live)? {
+                        Some(next) => next,
+                        None => return Ok(stop(order)),
+                    }
                 }
                 Next::Done(Report::Read(view)) if live.job.take_if(|planned| planned.is_look).is_some() => {
                     order.number = Some(view.public_info.number);
@@ -299,26 +303,6 @@ impl Core {
         Ok(())
     }
 
-    /// Another order's load on this card was in doubt, and the card has settled it. This order's own is settled
-    /// when its job ends, in the same turn.
-    fn settle_other(
-        &self,
-        state: &mut State,
-        current: u64,
-        reservation: &Reservation,
-        credited: Option<Tac>,
-    ) -> Result<(), Problem> {
-        let Some(card) = reservation.card() else { return Ok(()) };
-        let Some(mut other) = OrderRow::unsettled(state.store.read(), card.number)? else { return Ok(()) };
-        if other.seq == current || other.reservation != Some(*reservation) {
-            return Ok(());
-        }
-        match credited {
-            Some(tac) => self.credited(state, &mut other, reservation, tac, "load-proven"),
-            None => self.refused(state, &mut other, NOT_CREDITED, "GET TRANSACTION PROVE", "load-disproven"),
-        }
-    }
-
     /// Writes down how a job ended.
     pub(crate) fn finish(
         &self,
@@ -387,27 +371,6 @@ impl Core {
                 self.card_done(state, order, None)
             }
         }
-    }
-
-    /// The card has proven a load: post, then done.
-    pub(crate) fn credited(
-        &self,
-        state: &mut State,
-        order: &mut OrderRow,
-        reservation: &Reservation,
-        tac: Tac,
-        event: &str,
-    ) -> Result<(), Problem> {
-        if order.kind == OrderKind::Move {
-            return self.moved_in(state, order, Some((reservation, tac)));
-        }
-        if let Some(money) = self.money(state, order)? {
-            money.post(state.ledger.as_mut())?;
-        }
-        order.reservation = Some(*reservation);
-        order.tac = Some(tac);
-        order.balance = reservation.balance_before().plus(reservation.amount());
-        self.end(state, order, OrderState::Done, event)
     }
 
     /// It is proven that no money reached the card: refused, then void. In this order, since a process that was

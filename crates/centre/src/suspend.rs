@@ -15,6 +15,7 @@ use crate::operator::DENY_GRACE_SECONDS;
 use crate::phone::{Live, env, find};
 use crate::plans::{LOAD_POINT, Planned, element, instance_aid, plan, unsettled};
 use crate::problem::{Code, Problem};
+use crate::reached::is_its_element;
 use crate::store::{
     CardRow, CardState, Db, Event, OrderKind, OrderRow, OrderState, StepName, StepRow, StepState, deny_lost,
     lift_lost,
@@ -58,25 +59,19 @@ impl Core {
         Ok(Event { at: now, kind: kind.into(), about, amount: None }.insert(db)?)
     }
 
-    /// Whether a lost card waits for the element of this order's card.
-    pub(crate) fn is_awaited(&self, state: &State, order: &OrderRow) -> Result<bool, Problem> {
-        Ok(self.awaited(state.store.read(), order, 0)?.is_some())
+    /// Whether a lost card waits for the element behind this order's session.
+    pub(crate) fn is_awaited(&self, state: &State, order: &OrderRow, element: &str) -> Result<bool, Problem> {
+        Ok(awaited(state, order, element, 0)?.is_some())
     }
 
-    fn awaited(&self, db: &Db, order: &OrderRow, after: u64) -> Result<Option<OrderRow>, Problem> {
-        let Some(id) = &order.card else { return Ok(None) }; // what is held to the phone is not its element
-        let Some(card) = CardRow::find(db, &order.wallet, id)? else { return Ok(None) };
-        Ok(OrderRow::next_lock(db, &card.se_id, after, order.seq)?)
-    }
-
-    /// The next script that waits for the element of this order's card, begun: the phone is seen.
+    /// The next script that waits for the element behind the session, begun: the phone is seen.
     fn visit(
         &self,
         state: &mut State,
         order: &OrderRow,
-        after: u64,
+        (element, after): (&str, u64),
     ) -> Result<Option<(OrderRow, Planned, Next)>, Problem> {
-        let Some(mut lock) = self.awaited(state.store.read(), order, after)? else { return Ok(None) };
+        let Some(mut lock) = awaited(state, order, element, after)? else { return Ok(None) };
         let now = self.now();
         let fresh = state.store.write(|db| {
             StepRow::note(db, (&lock.wallet, &lock.id), StepName::Contact, StepState::Running, now)?;
@@ -93,23 +88,25 @@ impl Core {
         Ok(Some((lock, planned, next)))
     }
 
-    /// What comes next in a session: a lost card that waits for this element, then what the phone came for.
+    /// What comes next in a session: a lost card that waits for this element, then what the phone came for; `None` if
+    /// that is nothing here.
     pub(crate) fn begin_next(
         &self,
         state: &mut State,
         order: &mut OrderRow,
         live: &mut Live,
-    ) -> Result<Next, Problem> {
+    ) -> Result<Option<Next>, Problem> {
         let after = live.visit.take().map_or(0, |visited| visited.seq);
-        if let Some((lock, planned, next)) = self.visit(state, order, after)? {
+        if let Some((lock, planned, next)) = self.visit(state, order, (&live.element, after))? {
             (live.attempt, live.card) = (order.attempt, lock.number);
             state.sessions.0.retain(|_, other| other.card != lock.number);
             (live.job, live.visit) = (Some(planned), Some(lock));
-            return Ok(next);
+            return Ok(Some(next));
         }
-        match self.returned_card(state, order)? {
-            Some(card) => self.begin_take_off(state, &card, order, live),
-            None => self.begin(state, order, live),
+        match self.to_take_off(state, order, &live.element)? {
+            Some(card) => self.begin_take_off(state, &card, order, live).map(Some),
+            None if !is_its_element(state, order, &live.element)? => Ok(None),
+            None => self.begin(state, order, live).map(Some),
         }
     }
 
@@ -162,6 +159,15 @@ impl Core {
             _ => Ok(()),
         }
     }
+}
+
+/// The first order after `after` that waits for the element. What is held to a phone, a plastic card, is no element.
+fn awaited(state: &State, order: &OrderRow, element: &str, after: u64) -> Result<Option<OrderRow>, Problem> {
+    if order.card.is_none() {
+        return Ok(None);
+    }
+    let element = element.to_ascii_uppercase();
+    Ok(OrderRow::next_lock(state.store.read(), &element, after, order.seq)?)
 }
 
 /// A phone's refusal does not end an order to lock or unlock: the next contact tries again.
