@@ -146,12 +146,9 @@ impl Core {
                 planned.job.answers(&answers, &mut env(self, state))
             }
             None => {
-                first = true;
-                live.visit = None;
-                match self.begin_next(state, order, live)? {
-                    Some(next) => next,
-                    None => return Ok(stop(order)),
-                }
+                (first, live.visit) = (true, None);
+                let Some(next) = self.begin_next(state, order, live)? else { return Ok(stop(order)) };
+                next
             }
         };
         loop {
@@ -175,15 +172,10 @@ impl Core {
                     confirmed(self, state, live)
                 }
                 Next::Done(report) if live.visit.is_some() => {
-                    let silent = report == Report::Interrupted;
-                    self.end_visit(state, order, live, report)?;
-                    if silent || matches!(order.state, OrderState::Done | OrderState::Refused) {
+                    let Some(next) = self.end_visit(state, order, live, report)? else {
                         return Ok(stop(order));
-                    }
-                    match self.begin_next(state, order, live)? {
-                        Some(next) => next,
-                        None => return Ok(stop(order)),
-                    }
+                    };
+                    next
                 }
                 Next::Done(Report::Read(view)) if live.job.take_if(|planned| planned.is_look).is_some() => {
                     order.number = Some(view.public_info.number);

@@ -3,7 +3,8 @@
 //!
 //! Standard: GlobalPlatform SET STATUS through our security domain (globalplatform.md section 1.5).
 //! Invariant: what protects the passenger is the centre's own: the card's state and the deny list, both written in the
-//! transaction that takes the order. The lock is the phone's word (SCP02 signs no answers), so it is called *reported*
+//! transaction that takes the order. The lock is the phone's word, since SCP02 signs no answers (and of SCP03 only some
+//! options do), so it is called *reported*
 //! and neither shortens nor replaces the stay on the list. Of the orders that suspend and resume a card at most one is
 //! open: a new one withdraws it. A script is begun under a new attempt, so what an earlier one brings is refused.
 
@@ -110,20 +111,25 @@ impl Core {
         }
     }
 
-    /// A lost card's script is over; what it settled may have been the very load that the phone came for.
+    /// A lost card's script is over; what it settled may have been the very load that the phone came for. What comes
+    /// next in the session, if anything does.
     pub(crate) fn end_visit(
         &self,
         state: &mut State,
         order: &mut OrderRow,
         live: &mut Live,
         report: Report,
-    ) -> Result<(), Problem> {
+    ) -> Result<Option<Next>, Problem> {
         live.job = None;
+        let silent = report == Report::Interrupted;
         if let Some(lock) = &mut live.visit {
             self.visited(state, lock, report)?;
         }
         *order = find(state, &order.session)?;
-        Ok(())
+        if silent || matches!(order.state, OrderState::Done | OrderState::Refused) {
+            return Ok(None);
+        }
+        self.begin_next(state, order, live)
     }
 
     /// What the element says, as the phone relays it: the order is done, its lock *reported*.

@@ -6,7 +6,8 @@
 //! behind it says what is true.
 //! Invariant: a load in doubt is asked after before the lock, since a locked purse answers nothing; what is not proven
 //! stays in doubt and does not hold the lock up. The card's cryptogram proves that the element itself took part; the
-//! answers behind it carry no MAC (SCP02 without R-MAC), so the report is the phone's word.
+//! answers behind it carry a MAC only in the channels that have one (SCP03 with R-MAC, where a changed answer is not
+//! taken), so the report is called no more than the phone's word.
 
 use card::command::{SelectApplication, VerifyPin};
 use smartcard::gp::{GetStatus, InitializeUpdate, LifeCycle, Scope, Select, SetStatus, StatusScope};
