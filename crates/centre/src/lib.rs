@@ -29,6 +29,7 @@ mod proof;
 mod reached;
 mod refund;
 mod settlement;
+mod spent;
 mod store;
 mod suspend;
 mod texts;

@@ -17,6 +17,7 @@ use crate::core::{Core, State};
 use crate::moving::row;
 use crate::problem::{Code, Problem};
 use crate::refund::DRAW_DOWN_POINT;
+use crate::spent::overspent;
 use crate::store::{CardRow, CardState, MovePhase, MoveRow, OrderKind, OrderRow, OrderState};
 use crate::suspend::{lock, suspended};
 
@@ -83,7 +84,7 @@ pub(crate) fn plan(
         }
         OrderKind::Load => job(load(state, order, city, instance)?),
         OrderKind::Read => job(read(state, order, Some(city), instance)?),
-        OrderKind::Refund => job(drain(state, order, city, card.number, instance)?),
+        OrderKind::Refund => job(drain(core, state, order, city, card.number, instance)?),
         OrderKind::Move => Ok(Err(Refusal { code: RefusalCode::NotOurCard, at: "registry", status: None })),
         OrderKind::Suspend | OrderKind::Resume => job(lock(core, state, order, &card)?),
         OrderKind::Delete => {
@@ -102,7 +103,7 @@ fn plastic(core: &Core, state: &State, order: &OrderRow) -> Result<Result<Planne
     match (order.kind, order.city) {
         (OrderKind::Refund, Some(code)) => match (core.registry().city(code), order.number) {
             (Some(city), Some(number)) => Ok(Ok(Planned {
-                job: drain(state, order, city, number, PLASTIC)?,
+                job: drain(core, state, order, city, number, PLASTIC)?,
                 is_look: false,
                 takes_off: false,
             })),
@@ -144,12 +145,14 @@ fn returned(state: &State, order: &OrderRow) -> Result<Option<RefusalCode>, Prob
 }
 
 fn drain(
+    core: &Core,
     state: &State,
     order: &OrderRow,
     city: &registry::City,
     number: CardNumber,
     aid: Aid,
 ) -> Result<Job, Problem> {
+    let overspent = order.drain.map(|drain| overspent(core, state, &drain)).transpose()?.unwrap_or(false);
     Ok(Job::drain(DrainPlan {
         card: CardRef { city: city.code, number },
         aid,
@@ -159,6 +162,7 @@ fn drain(
         pin: load_pin(city),
         unsettled: unsettled(state, order)?.map(|u| u.reservation),
         begun: order.drain,
+        overspent,
     }))
 }
 

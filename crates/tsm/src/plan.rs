@@ -96,6 +96,9 @@ pub struct DrainPlan {
     pub unsettled: Option<Reservation>,
     /// This order's own purchase, in doubt: settled first.
     pub begun: Option<Drain>,
+    /// Taps that were proven before this contact took what the purchase in doubt would have taken: it did not happen,
+    /// unless the card was loaded since.
+    pub overspent: bool,
 }
 
 /// A look at a card: balance and logs.

@@ -63,6 +63,15 @@ pub(crate) fn add_sights(db: &Db, day: Date, records: &[Record], judgment: &Judg
     )
 }
 
+/// What all taps of a card came to that its TAC proves and that claim their keys, whatever else was said of them.
+pub(crate) fn proven_taps(db: &Db, city: CityCode, card: CardNumber) -> DbResult<i64> {
+    db.figure(
+        "SELECT CAST(coalesce(sum(amount_fen), 0) AS BIGINT) FROM records
+         WHERE card = $1 AND issuer = $2 AND verdict IN (0, 14, 15)",
+        params![card.raw(), city.to_string()],
+    )
+}
+
 /// A card's sights from `since` on and the last one before, in files of days up to `day`, by time.
 pub(crate) fn sights_of(
     db: &Db,

@@ -36,8 +36,8 @@ pub(crate) use disk::{Beside, Disk};
 pub(crate) use files::{Claims, FileRow, HistoryTap, NotPaid, rulings};
 pub(crate) use journal::{Event, close, last_closed, use_nonce};
 pub(crate) use matching::{
-    CaseRow, WalletDay, add_sights, cards_seen, find_match, keep_match, last_match, log_before, sights_of,
-    wallet_page, wallet_says,
+    CaseRow, WalletDay, add_sights, cards_seen, find_match, keep_match, last_match, log_before, proven_taps,
+    sights_of, wallet_page, wallet_says,
 };
 pub(crate) use moves::{MovePhase, MoveRow};
 pub(crate) use orders::{Counted, OrderKind, OrderRow, OrderState};

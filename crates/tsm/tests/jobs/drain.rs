@@ -27,6 +27,7 @@ fn drain(city: u16, attempt: u32, begun: Option<Drain>) -> Job {
         pin: load_pin(facts),
         unsettled: None,
         begun,
+        overspent: false,
     })
 }
 
