@@ -3,7 +3,7 @@
 
 mod support;
 
-use card::command::{DebitForPurchase, InitializeForPurchase, PurchaseKind, SelectApplication};
+use card::command::{DebitForPurchase, GetMessage, InitializeForPurchase, PurchaseKind, SelectApplication};
 use clearing::cux::{CuxFile, Numbered, write_taps};
 use keys::{CardRef, KeyService, PurchaseOfferFacts, PurchaseRequest, SoftwareKeys};
 use model::{CardNumber, CityCode, PsamId, PurseFen, TapRecord, TxnType};
@@ -30,17 +30,14 @@ fn tap(card: &mut PlasticCard, seq: u32, amount: u32) -> TapRecord {
         answer[..answer.len() - 2].to_vec()
     };
     ask(SelectApplication { name: hex::decode("A00000000386980701").unwrap() }.to_apdu());
+    let includes = registry.city(city).unwrap().card.mac1_includes_auth_id;
+    let auth_id = includes.then(|| GetMessage::parse_response(&ask(GetMessage.to_apdu())).unwrap());
     let offer =
         ask(InitializeForPurchase { kind: PurchaseKind::Plain, key_index: 1, amount, terminal }.to_apdu());
     let offer = InitializeForPurchase::parse_response(&offer).unwrap();
     let (key_version, algorithm) = (offer.key_version, offer.algorithm);
-    let facts = PurchaseOfferFacts {
-        counter: offer.counter,
-        key_version,
-        algorithm,
-        random: offer.random,
-        auth_id: None,
-    };
+    let facts =
+        PurchaseOfferFacts { counter: offer.counter, key_version, algorithm, random: offer.random, auth_id };
     let request = PurchaseRequest { amount, terminal, terminal_seq: seq, at };
     let mac1 = SoftwareKeys::demo().authorize_purchase(&of, &facts, &request).unwrap();
     let proof = ask(DebitForPurchase { terminal_seq: seq, at, mac1 }.to_apdu());
