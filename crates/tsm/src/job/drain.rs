@@ -4,7 +4,8 @@
 //! 1.3 and 1.5). The purse has no UNLOAD; a purchase of the whole balance is the standard means.
 //! Invariant: *drained* needs the purchase's own TAC. *Not drained* needs an offer of a load under MAC1, made for a
 //! terminal number that nobody could know before, that shows value under an unmoved online counter: the purchase would
-//! have left none, and by making the offer the card has forgotten it. Value that proven taps took in its stead says the same. A load in doubt is settled first.
+//! have left none, and by making the offer the card has forgotten it. Value that proven taps took in its stead says the
+//! same. A load in doubt is settled first.
 
 use card::command::{
     DebitForPurchase, GetBalance, GetMessage, GetTransactionProve, InitializeForPurchase, PurchaseKind,
