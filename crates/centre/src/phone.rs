@@ -263,6 +263,7 @@ impl Core {
         order: &mut OrderRow,
         reservation: Reservation,
     ) -> Result<(), Problem> {
+        stays(state, &reservation)?;
         if order.kind == OrderKind::Move {
             return self.reserve_move(state, order, reservation);
         }
@@ -272,12 +273,6 @@ impl Core {
                 return Err(Code::ReportUnexpected.about(&order.session));
             }
             (order.number, order.city) = (Some(card.number), Some(card.city));
-        }
-        if let Some(id) = &order.card
-            && let Some(card) = CardRow::find(state.store.read(), &order.wallet, id)?
-            && card.may_be_taken_off(state.store.read())?
-        {
-            return Err(Code::CardBusy.about(id));
         }
         order.reservation = Some(reservation);
         order.state = OrderState::InDoubt;
@@ -456,4 +451,18 @@ pub(crate) fn env<'a>(core: &'a Core, state: &'a mut State) -> Env<'a> {
 pub(crate) fn find(state: &State, session: &str) -> Result<OrderRow, Problem> {
     OrderRow::of_session(state.store.read(), session)?
         .ok_or_else(|| Code::UnknownSession.about(masked(session)))
+}
+
+/// A card of ours, by whatever name the order calls it, gets value only while it is nobody's to take off and was not given
+/// back: another process may have done so since the offer.
+fn stays(state: &State, reservation: &Reservation) -> Result<(), Problem> {
+    let db = state.store.read();
+    let Some(of) = reservation.card() else { return Ok(()) };
+    let Some(card) = CardRow::of_number(db, of.city, of.number)? else { return Ok(()) };
+    match card.state {
+        CardState::Returned => Err(Code::CardReturned.about(of.number)),
+        CardState::Deleted => Err(Code::CardDeleted.about(of.number)),
+        _ if card.may_be_taken_off(db)? => Err(Code::CardBusy.about(of.number)),
+        _ => Ok(()),
+    }
 }

@@ -70,6 +70,15 @@ impl CardRow {
         )
     }
 
+    /// The card of this number, whoever ordered it; none of ours if it is plastic.
+    pub(crate) fn of_number(db: &Db, city: CityCode, number: CardNumber) -> DbResult<Option<Self>> {
+        db.one(
+            "SELECT * FROM cards WHERE city = $1 AND number = $2",
+            params![city.to_string(), number.raw()],
+            CardRow::read,
+        )
+    }
+
     /// The cards of one element that are, or may be, on it.
     /// Whether it is the number of a card that lives, or will, on a phone.
     pub(crate) fn is_virtual(db: &Db, city: CityCode, number: CardNumber) -> DbResult<bool> {
