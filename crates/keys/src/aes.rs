@@ -10,6 +10,8 @@ use cmac::{Cmac, Mac};
 use model::registry::{AesCheck, KeyKind};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::block::{chained, unchained};
+
 /// An AES block.
 pub(crate) type Block16 = [u8; 16];
 
@@ -101,26 +103,11 @@ impl AesKey {
 
     /// Cipher block chaining over whole blocks; a shorter tail is left out.
     pub(crate) fn encrypt_cbc(&self, iv: Block16, data: &[u8]) -> Vec<u8> {
-        let mut last = iv;
-        let blocks = data.as_chunks::<16>().0.iter();
-        blocks
-            .flat_map(|block| {
-                last = self.encrypt_block(xor(last, *block));
-                last
-            })
-            .collect()
+        chained(iv, data, |block| self.encrypt_block(block))
     }
 
     pub(crate) fn decrypt_cbc(&self, iv: Block16, data: &[u8]) -> Vec<u8> {
-        let mut last = iv;
-        let blocks = data.as_chunks::<16>().0.iter();
-        blocks
-            .flat_map(|block| {
-                let plain = xor(last, self.decrypt_block(*block));
-                last = *block;
-                plain
-            })
-            .collect()
+        unchained(iv, data, |block| self.decrypt_block(block))
     }
 
     /// CMAC over the parts, one after the other.
@@ -152,10 +139,6 @@ impl std::fmt::Debug for AesKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("AesKey(secret)")
     }
-}
-
-fn xor(a: Block16, b: Block16) -> Block16 {
-    (u128::from_ne_bytes(a) ^ u128::from_ne_bytes(b)).to_ne_bytes()
 }
 
 #[cfg(test)]

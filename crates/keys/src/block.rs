@@ -106,26 +106,11 @@ impl Key16 {
 
     /// Cipher block chaining over whole blocks, zero initial vector.
     pub(crate) fn encrypt_cbc(&self, data: &[u8]) -> Vec<u8> {
-        let mut last = [0; 8];
-        let blocks = data.as_chunks::<8>().0.iter();
-        blocks
-            .flat_map(|block| {
-                last = self.encrypt_block(xor(last, *block));
-                last
-            })
-            .collect()
+        chained([0; 8], data, |block| self.encrypt_block(block))
     }
 
     pub(crate) fn decrypt_cbc(&self, data: &[u8]) -> Vec<u8> {
-        let mut last = [0; 8];
-        let blocks = data.as_chunks::<8>().0.iter();
-        blocks
-            .flat_map(|block| {
-                let plain = xor(last, self.decrypt_block(*block));
-                last = *block;
-                plain
-            })
-            .collect()
+        unchained([0; 8], data, |block| self.decrypt_block(block))
     }
 
     /// For whoever enciphers the key.
@@ -154,8 +139,31 @@ impl Key8 {
     }
 }
 
-pub(crate) fn xor(a: Block, b: Block) -> Block {
+pub(crate) fn xor<const N: usize>(a: [u8; N], b: [u8; N]) -> [u8; N] {
     std::array::from_fn(|i| a.get(i).unwrap_or(&0) ^ b.get(i).unwrap_or(&0))
+}
+
+/// Cipher block chaining over whole blocks; a shorter tail is left out.
+pub(crate) fn chained<const N: usize>(
+    mut last: [u8; N],
+    data: &[u8],
+    encrypt: impl Fn([u8; N]) -> [u8; N],
+) -> Vec<u8> {
+    let mut chain = |block: &[u8; N]| {
+        last = encrypt(xor(last, *block));
+        last
+    };
+    data.as_chunks::<N>().0.iter().flat_map(&mut chain).collect()
+}
+
+/// The way back.
+pub(crate) fn unchained<const N: usize>(
+    mut last: [u8; N],
+    data: &[u8],
+    decrypt: impl Fn([u8; N]) -> [u8; N],
+) -> Vec<u8> {
+    let mut chain = |block: &[u8; N]| xor(std::mem::replace(&mut last, *block), decrypt(*block));
+    data.as_chunks::<N>().0.iter().flat_map(&mut chain).collect()
 }
 
 fn split(bytes: &[u8; 16]) -> (Block, Block) {
