@@ -55,16 +55,20 @@ impl World {
                 self.comes_back(*index)?;
             }
         }
+        self.torn_taps(&present)?;
+        self.night()?;
+        // What only the night's files could tell is known now.
         for index in &present {
-            // A drain whose card has gone to zero by taps meanwhile is nothing that the card can prove: it stays, named.
-            let open = self.judge.provable_orders(*index);
+            self.comes_back(*index)?;
+        }
+        for index in &present {
+            let open = self.judge.open_orders(*index);
             if let Some(order) = open.first() {
                 let rule = format!("when everybody is back, every order comes to its end: {order}");
                 return Err(Broken { rule, who: Who::Passenger(*index) });
             }
         }
-        self.torn_taps(&present)?;
-        self.night()
+        self.sweep()
     }
 
     fn comes_back(&mut self, index: usize) -> Result<(), Broken> {

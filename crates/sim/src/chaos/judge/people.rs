@@ -109,8 +109,8 @@ impl Judge {
             .unwrap_or_default()
     }
 
-    /// The same, in words, but for refunds in doubt whose card is at zero though nothing was drained.
-    pub(in crate::chaos) fn provable_orders(&self, index: usize) -> Vec<String> {
+    /// The same, in words.
+    pub(in crate::chaos) fn open_orders(&self, index: usize) -> Vec<String> {
         let Some(passenger) = self.passengers.get(index) else { return Vec::new() };
         let word = |id: &String| {
             let order = self.orders.get(id);
@@ -118,11 +118,6 @@ impl Judge {
             let wallet = order.and_then(|order| order.wallet_says).map_or("not there", OrderState::as_str);
             format!("{id} (centre {centre}, wallet {wallet})")
         };
-        let unprovable = |order: &super::Order| {
-            order.kind == Kind::Refund && order.centre == Some("in_doubt") && order.taken() == 0
-        };
-        let at_zero = self.purses_of(index) == 0;
-        let provable = |id: &&String| !(at_zero && self.orders.get(*id).is_some_and(unprovable));
-        passenger.open.iter().filter(provable).map(word).collect()
+        passenger.open.iter().map(word).collect()
     }
 }
