@@ -87,7 +87,8 @@ fn ask(load: &ChannelLoad, centre: &Signing<'_>, card: &mut dyn smartcard::Chann
     centre.post("/v1/channel-orders", &body)
 }
 
-/// The passenger looks at what is to be paid, in the wallet's app, and gives the password there.
+/// The passenger gives the password to the wallet. An app would first show what the wallet says of the channel's order; the
+/// command pays the amount that it has asked for itself, and the centre refuses any other.
 fn pay(load: &ChannelLoad, http: &ureq::Agent, id: &str) -> Outcome {
     let wallet = load.wallet.trim_end_matches('/');
     let post = |path: &str, body: Value| -> Outcome<Value> {

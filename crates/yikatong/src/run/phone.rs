@@ -271,6 +271,11 @@ fn beside(city: CityCode, instance: &Aid, card: &mut dyn Channel) -> Outcome<Vec
     Ok(cards.iter().map(|found| found.aid).filter(|aid| aid != instance).collect())
 }
 
+fn profile<'a>(command: &Phone, registry: &'a Registry) -> Outcome<&'a model::registry::Phone> {
+    let unknown = || Failure::input(format_args!("no phone model `{}`", command.phone));
+    registry.phone(&command.phone).ok_or_else(unknown)
+}
+
 /// Switches the other city cards off and this one on, by the element's own registry; where it has none, through our security
 /// domain, whose keys only a demo network's phone can have beside it.
 fn activate(
@@ -280,9 +285,7 @@ fn activate(
     card: &mut dyn Channel,
     json: bool,
 ) -> Outcome {
-    let profile = registry
-        .phone(&command.phone)
-        .ok_or_else(|| Failure::input(format_args!("no phone model `{}`", command.phone)))?;
+    let profile = profile(command, registry)?;
     let instance = centre::instance_aid(city).ok_or_else(|| Failure::input("no such city"))?;
     let others = if profile.element.crs { beside(city, &instance, card)? } else { Vec::new() };
     let element = Element { se_id: se_id(card)?, profile: profile.clone() };
@@ -305,9 +308,7 @@ fn next_tap(
     card: &mut dyn Channel,
     json: bool,
 ) -> Outcome {
-    let profile = registry
-        .phone(&command.phone)
-        .ok_or_else(|| Failure::input(format_args!("no phone model `{}`", command.phone)))?;
+    let profile = profile(command, registry)?;
     if !profile.element.crs {
         return Err(Failure::input(format_args!(
             "`{}` has no contactless registry: it knows no next tap; `phone activate` without it",
