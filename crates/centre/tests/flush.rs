@@ -6,19 +6,14 @@ mod support;
 use std::sync::Arc;
 
 use postgres_server::{Durability, Server, Stop};
-use serde_json::{Value, json};
+use serde_json::Value;
 use support::Centre;
-use support::phone::{balance, plastic};
+use support::phone::{balance, plastic, plastic_load};
 use tokio::runtime::Runtime;
 
 const CITY: &str = "2000";
 const SE: &str = "3B00";
 const AID: &str = "A00000000386980701";
-
-fn load(id: &str, amount: u32) -> Value {
-    json!({"id": id, "kind": "load", "plastic": true, "amount_fen": amount,
-           "paid": {"amount_fen": amount, "reference": format!("pay-{id}")}})
-}
 
 /// A server that writes its log to the disk only when it is told to.
 fn lazy_server() -> Option<Server> {
@@ -50,7 +45,7 @@ fn what_was_answered_is_there_after_the_server_crashed() {
     runtime.block_on(async {
         for round in 0..2 {
             let id = format!("o{round}");
-            let order = placed(&centre, &load(&id, 100)).await;
+            let order = placed(&centre, &plastic_load(&id, 100)).await;
             server.restart(Stop::Immediate).unwrap();
             // The first who finds the connection gone may be refused; nothing that was answered is.
             let found = loop {
@@ -86,7 +81,7 @@ fn a_crash_amid_many_loads_loses_no_answer() {
                 let runtime = Runtime::new().unwrap();
                 let mut card = plastic(CITY, 10 + caller);
                 for number in 0..EACH {
-                    let order = load(&format!("{caller}-{number}"), 100);
+                    let order = plastic_load(&format!("{caller}-{number}"), 100);
                     runtime.block_on(async {
                         let order = placed(&centre, &order).await;
                         while centre.try_to_carry_out(&order, SE, &mut card).await.as_deref() != Some("done")

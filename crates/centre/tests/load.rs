@@ -6,20 +6,15 @@ mod support;
 use secure_element::PlasticCard;
 use serde_json::{Value, json};
 use support::Centre;
-use support::phone::{CREDIT, Losing, Loss, element, plastic};
+use support::phone::{CREDIT, Losing, Loss, element, plastic, plastic_load};
 use tsm::agent::Agent;
 use tsm::seram::AgentReport;
 
 const CITY: &str = "2000";
 const SE: &str = "3B00";
 
-fn load(id: &str, amount: u32) -> Value {
-    json!({"id": id, "kind": "load", "plastic": true, "amount_fen": amount,
-           "paid": {"amount_fen": amount, "reference": format!("pay-{id}")}})
-}
-
 async fn placed(centre: &Centre, id: &str, amount: u32) -> Value {
-    centre.ok("POST", "/v1/orders", "alipay", load(id, amount)).await
+    centre.ok("POST", "/v1/orders", "alipay", plastic_load(id, amount)).await
 }
 
 fn balance(card: &mut PlasticCard) -> u32 {

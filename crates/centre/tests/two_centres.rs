@@ -5,19 +5,14 @@ mod support;
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use support::Centre;
-use support::phone::{CREDIT, Losing, Loss, balance, phone, plastic};
+use support::phone::{CREDIT, Losing, Loss, balance, phone, plastic, plastic_load};
 use tokio::runtime::Runtime;
 
 const CITY: &str = "2000";
 const SE: &str = "3B00";
 const AID: &str = "A00000000386980701";
-
-fn load(id: &str, amount: u32) -> Value {
-    json!({"id": id, "kind": "load", "plastic": true, "amount_fen": amount,
-           "paid": {"amount_fen": amount, "reference": format!("pay-{id}")}})
-}
 
 /// Two centres on a fresh database of a real server; `None` where there is no server, which is said aloud.
 fn two() -> Option<(Arc<Centre>, Arc<Centre>)> {
@@ -31,9 +26,9 @@ fn an_order_placed_at_one_is_carried_out_at_the_other_and_stands_in_both_books()
     let runtime = Runtime::new().unwrap();
     let mut card = plastic(CITY, 1);
     runtime.block_on(async {
-        let order = one.ok("POST", "/v1/orders", "alipay", load("o1", 5000)).await;
-        assert_eq!(other.ok("POST", "/v1/orders", "alipay", load("o1", 5000)).await, order);
-        assert_eq!(other.refused("POST", "/v1/orders", "alipay", load("o1", 5001)).await, "id-taken");
+        let order = one.ok("POST", "/v1/orders", "alipay", plastic_load("o1", 5000)).await;
+        assert_eq!(other.ok("POST", "/v1/orders", "alipay", plastic_load("o1", 5000)).await, order);
+        assert_eq!(other.refused("POST", "/v1/orders", "alipay", plastic_load("o1", 5001)).await, "id-taken");
         assert_eq!(other.carry_out(&order, SE, &mut card).await, "done");
         assert_eq!(one.order("o1").await["state"], "done");
         assert_eq!(one.carry_out(&order, SE, &mut card).await, "done");
@@ -51,7 +46,7 @@ fn a_load_in_doubt_at_one_is_settled_at_the_other() {
     let runtime = Runtime::new().unwrap();
     let mut card = plastic(CITY, 2);
     runtime.block_on(async {
-        let order = one.ok("POST", "/v1/orders", "alipay", load("o1", 700)).await;
+        let order = one.ok("POST", "/v1/orders", "alipay", plastic_load("o1", 700)).await;
         let mut losing = Losing { card: &mut card, at: Some((CREDIT, Loss::After)) };
         assert_eq!(one.carry_out(&order, SE, &mut losing).await, "in_doubt");
         assert_eq!(other.order("o1").await["state"], "in_doubt");
@@ -74,7 +69,7 @@ fn loads_at_both_at_once_lose_nothing_and_double_nothing() {
                     let mut card = plastic(CITY, running);
                     let id = format!("{name}-{running}");
                     runtime.block_on(async {
-                        let order = centre.ok("POST", "/v1/orders", "alipay", load(&id, 100)).await;
+                        let order = centre.ok("POST", "/v1/orders", "alipay", plastic_load(&id, 100)).await;
                         assert_eq!(centre.carry_out(&order, SE, &mut card).await, "done");
                         // The same id from everyone at once is one order.
                         centre
@@ -82,7 +77,7 @@ fn loads_at_both_at_once_lose_nothing_and_double_nothing() {
                                 "POST",
                                 "/v1/orders",
                                 "wechat-pay",
-                                load(&format!("both-{}", running % 50), 50),
+                                plastic_load(&format!("both-{}", running % 50), 50),
                             )
                             .await;
                     });

@@ -79,7 +79,6 @@ impl CardRow {
         )
     }
 
-    /// The cards of one element that are, or may be, on it.
     /// Whether it is the number of a card that lives, or will, on a phone.
     pub(crate) fn is_virtual(db: &Db, city: CityCode, number: CardNumber) -> DbResult<bool> {
         db.figure(
@@ -88,6 +87,7 @@ impl CardRow {
         )
     }
 
+    /// The cards of one element that are, or may be, on it.
     pub(crate) fn on_element(db: &Db, se_id: &str) -> DbResult<Vec<Self>> {
         db.all(
             "SELECT * FROM cards WHERE se_id = $1 AND state IN ('issued', 'suspended') ORDER BY number",
@@ -109,14 +109,17 @@ impl CardRow {
         )
     }
 
-    /// Whether an order is under way that may take the card's instance off its phone: then nothing is loaded.
+    /// Whether an order is under way that may take the card's instance off its phone: then nothing is loaded. A move does
+    /// so while its new card is still to be issued.
     pub(crate) fn may_be_taken_off(&self, db: &Db) -> DbResult<bool> {
         db.figure(
             "SELECT EXISTS (
                  SELECT 1 FROM cards
                  JOIN orders ON orders.wallet = cards.wallet AND orders.card = cards.id
                  WHERE cards.se_id = $1 AND cards.city = $2
-                       AND orders.kind IN ('issue', 'delete') AND orders.state = 'running'
+                       AND orders.state = 'running'
+                       AND (orders.kind IN ('issue', 'delete')
+                            OR orders.kind = 'move' AND cards.state = 'planned')
              )",
             params![&self.se_id, self.city.to_string()],
         )

@@ -5,7 +5,7 @@ use axum::http::Request;
 use keys::{CardRef, Seeded, SoftwareKeys, demo_element_keys, demo_transport_keys};
 use model::{CardNumber, TerminalId};
 use secure_element::{MemoryStore, PlasticCard, SoftwareElement, personalise};
-use serde_json::Value;
+use serde_json::{Value, json};
 use smartcard::{Channel, ChannelError};
 use tsm::agent::Agent;
 use tsm::seram::{AgentReport, HandshakeResponse, Orders, SeType, SecureElement};
@@ -107,6 +107,12 @@ impl<C: Channel> Channel for Cutting<'_, C> {
 /// What the phone reports to be reached by it.
 pub fn element(se_id: &str) -> SecureElement {
     SecureElement { se_type: SeType::eSE, se_id: se_id.into(), se_extra_info: None }
+}
+
+/// A load of whatever plastic card is held to the phone.
+pub fn plastic_load(id: &str, amount: u32) -> Value {
+    json!({"id": id, "kind": "load", "plastic": true, "amount_fen": amount,
+           "paid": {"amount_fen": amount, "reference": format!("pay-{id}")}})
 }
 
 impl Centre {
