@@ -238,7 +238,7 @@ impl Core {
         let state = &mut *guard;
         let mut order = find_order(state.store.read(), wallet, id)?;
         if order.state == OrderState::Refused && order.code.as_deref() == Some(REFUNDED) {
-            self.finish_moves(state)?;
+            self.pay_move_back(state, row(state.store.read(), &order)?)?;
             return Ok(order);
         }
         let moving = MoveRow { phase: MovePhase::Refunding, ..standing(state.store.read(), &order)? };
@@ -251,31 +251,43 @@ impl Core {
             StepRow::note(db, (wallet, id), StepName::GiveBack, StepState::Done, now)?;
             Ok(event.insert(db)?)
         })?;
-        self.finish_moves(state)?;
+        self.pay_move_back(state, moving)?;
         Ok(order)
     }
 
-    /// Books what is to be paid back and is not yet, because it is new or because a process died before it could.
+    /// Books what is to be paid back and is not yet, because a process died before it could. What cannot be booked stays
+    /// to be booked, and keeps no other from it.
     pub(crate) fn finish_moves(&self, state: &mut State) -> Result<(), Problem> {
         for moving in MoveRow::refunding(state.store.read())? {
-            let order = find_order(state.store.read(), &moving.wallet, &moving.order)?;
-            self.void_hop(state, &order, moving.hop)?;
-            if moving.amount > PurseFen::ZERO {
-                let (amount, city): (Fen, CityCode) = (moving.amount.into(), city(&order)?);
-                let due = |party: String| account("due", party);
-                let legs = vec![
-                    leg(stands_in(&order)?, account("refunds", &order.wallet)?, amount)?,
-                    leg(due(format!("issuer:{city}"))?, due(format!("wallet:{}", order.wallet))?, amount)?,
-                ];
-                let entry = self.entry(state, &order, "refund", legs)?;
-                if state.ledger.find(&entry.id)?.is_none() {
-                    state.ledger.record(entry)?;
-                }
+            let (wallet, order) = (moving.wallet.clone(), moving.order.clone());
+            if let Err(problem) = self.pay_move_back(state, moving) {
+                tracing::error!(%wallet, order, %problem, "a move's value is not paid back yet");
             }
-            let done = MoveRow { phase: MovePhase::Refunded, ..moving };
-            state.store.write(|db| Ok(done.keep(db)?))?;
         }
         Ok(())
+    }
+
+    /// Books one; again is the same.
+    fn pay_move_back(&self, state: &mut State, moving: MoveRow) -> Result<(), Problem> {
+        if moving.phase != MovePhase::Refunding {
+            return Ok(());
+        }
+        let order = find_order(state.store.read(), &moving.wallet, &moving.order)?;
+        self.void_hop(state, &order, moving.hop)?;
+        if moving.amount > PurseFen::ZERO {
+            let (amount, city): (Fen, CityCode) = (moving.amount.into(), city(&order)?);
+            let due = |party: String| account("due", party);
+            let legs = vec![
+                leg(stands_in(&order)?, account("refunds", &order.wallet)?, amount)?,
+                leg(due(format!("issuer:{city}"))?, due(format!("wallet:{}", order.wallet))?, amount)?,
+            ];
+            let entry = self.entry(state, &order, "refund", legs)?;
+            if state.ledger.find(&entry.id)?.is_none() {
+                state.ledger.record(entry)?;
+            }
+        }
+        let done = MoveRow { phase: MovePhase::Refunded, ..moving };
+        state.store.write(|db| Ok(done.keep(db)?))
     }
 
     /// Lets the hold go that a load of this number has on the order's value, if it has one.
