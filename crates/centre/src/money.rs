@@ -3,7 +3,8 @@
 //!
 //! Accounts of the value side: `paid-in:WALLET` is the debit side, all others credit: `doubt:CITY`, `float:CITY`,
 //! `payable:operator:ID`, `fees:ROLE:ID`, `refunds:WALLET`. A refund takes `float:CITY` to `refunds:WALLET`: see `refund`.
-//! A move to a new phone takes it to `moving:WALLET:ORDER` and back to `float:CITY`: see `moving`. Positions between parties: `due:ROLE:ID`, zero-sum.
+//! A move to a new phone takes it to `moving:WALLET:ORDER` and back to `float:CITY`: see `moving`. Positions between
+//! parties: `due:ROLE:ID`, zero-sum.
 //!
 //! What the wallet will owe is held with the money, so that its net debit cap (净借记限额) is judged inside the ledger,
 //! before anything leaves: `due:wallet:ID` counts what is held and what no closed day has settled.

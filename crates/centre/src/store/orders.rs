@@ -291,8 +291,9 @@ impl OrderRow {
         db.one(&format!("{SELECT} WHERE orders.seq = $1"), params![seq], OrderRow::read)
     }
 
-    /// Writes down everything that may change after an order was placed, and tells its wallet of a new state. `false`: another attempt has begun since this
-    /// row was read, or the order is over, or it would be the second in doubt on its card; nothing was written.
+    /// Writes down everything that may change after an order was placed, and tells its wallet of a new state. `false`:
+    /// another attempt has begun since this row was read, or the order is over, or it would be the second in doubt on its
+    /// card; nothing was written.
     pub(crate) fn update(&self, db: &Db) -> DbResult<bool> {
         let before: Option<String> = db.one(
             "SELECT state FROM orders WHERE wallet = $1 AND id = $2",

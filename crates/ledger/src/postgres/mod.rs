@@ -1,8 +1,8 @@
 //! The ledger on PostgreSQL: any number of processes, one writer at a time, every commit on disk before it is answered.
 //!
 //! A commit is a constant number of round trips, however many facts: begin and wait for the turn, what is known of the
-//! ids, the balances, one statement that writes, commit; many facts stream instead (`bulk`). A connection that is lost is made again, and what was under way
-//! is said once more: a repetition gets the stored outcome, so an answer that was lost costs nothing.
+//! ids, the balances, one statement that writes, commit; many facts stream instead (`bulk`). A connection that is lost is
+//! made again, and what was under way is said once more: a repetition gets the stored outcome, so an answer that was lost costs nothing.
 //!
 //! Its client waits by itself: call it from a thread that may block, not from a task of an async runtime.
 //!

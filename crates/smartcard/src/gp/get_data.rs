@@ -1,7 +1,7 @@
 //! GET DATA: one data object of the selected application, as TLV.
 //!
-//! Standard: GlobalPlatform GET DATA, `80 CA <tag> 00`; `00 CA` answers the value alone; globalplatform.md section 1.5. A security domain has 42
-//! (issuer), 45 (card), 66 ([`super::CardData`]) and C1 (sequence counter); many have 9F7F ([`super::Cplc`]).
+//! Standard: GlobalPlatform GET DATA, `80 CA <tag> 00`; `00 CA` answers the value alone; globalplatform.md section 1.5. A
+//! security domain has 42 (issuer), 45 (card), 66 ([`super::CardData`]) and C1 (sequence counter); many have 9F7F ([`super::Cplc`]).
 
 use super::{ALL, expect};
 use crate::apdu::{Apdu, Command, Status};
